@@ -1,0 +1,109 @@
+"""Evidence over seeds: a comparison runs one seed live, and takes the other seeds' values from a committed record.
+
+`make evidence` (LESSON_EVIDENCE=all) runs every seed and writes `data/results/<name>.json`.
+"""
+
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+import numpy
+import torch
+
+from . import settings
+
+
+class StaleEvidence(AssertionError):
+    """The live seed does not reproduce what the record says of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Values per seed. `live` is what was measured now, `values[key]` has one row a seed, the live seed's row fresh."""
+
+    live: dict
+    seeds: tuple
+    values: dict
+
+    def mean(self, key):
+        """The mean over seeds."""
+        return self.values[key].mean(axis=0)
+
+    def band(self, key):
+        """Lowest and highest over seeds: what a picture shades."""
+        return self.values[key].min(axis=0), self.values[key].max(axis=0)
+
+
+def record(name, run, seeds=range(5), tolerance=0.1):
+    """Run `run(seed)` for this run's seed, join it with the recorded seeds, and return an `Evidence`.
+
+    run: takes a seed, returns a dict of name → number or list of numbers; the same names and lengths for every seed.
+    tolerance: how far the live values may lie from the recorded values of the same seed, as a share of the largest
+    recorded value of that name (other machines round differently). Beyond it: StaleEvidence.
+    Errors: FileNotFoundError where nothing is recorded yet, ValueError for a damaged or differently shaped record.
+    """
+    live_seed, path = settings.seed(), settings.RESULTS / f"{name}.json"
+    if os.environ.get("LESSON_EVIDENCE") == "all":
+        recorded = {str(seed): _listed(run(seed)) for seed in seeds}
+        _write(path, name, recorded)
+        live = recorded.get(str(live_seed)) or _listed(run(live_seed))
+    else:
+        recorded, live = _read(path), _listed(run(live_seed))
+        _compare(name, live_seed, live, recorded, tolerance)
+    everything = recorded | {str(live_seed): live}
+    values = {key: numpy.array([entry[key] for entry in everything.values()]) for key in live}
+    return Evidence(live, tuple(int(seed) for seed in everything), values)
+
+
+def _listed(result):
+    if not isinstance(result, dict):
+        raise TypeError(f"run(seed) must return a dict of name → number or list of numbers, got {type(result).__name__}")
+    return {key: numpy.asarray(value, dtype=float).tolist() for key, value in result.items()}
+
+
+def _read(path):
+    if not path.exists():
+        raise FileNotFoundError(f"nothing is recorded in {path.name} yet: run `make evidence`")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["values"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is damaged ({error}): restore it, or run `make evidence`") from error
+
+
+def _compare(name, seed, live, recorded, tolerance):
+    for other, entry in recorded.items():
+        if {key: numpy.shape(value) for key, value in entry.items()} != {k: numpy.shape(v) for k, v in live.items()}:
+            raise ValueError(f"{name}: seed {other} was recorded with other names or lengths: run `make evidence`")
+    for key, value in recorded.get(str(seed), {}).items():
+        limit = tolerance * numpy.abs(value).max()
+        gap = numpy.abs(numpy.subtract(live[key], value)).max()
+        if not gap <= limit:
+            raise StaleEvidence(f"{name}, {key!r}, seed {seed}: live and recorded values are {gap:.3g} apart, at most "
+                                f"{limit:.3g} is allowed: find out what changed, then run `make evidence`")
+
+
+def _write(path, name, values):
+    entry = {"name": name, "command": "make evidence", "machine": _machine(), "torch": torch.__version__,
+             "date": datetime.date.today().isoformat(), "commit": _commit(), "values": values}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".half")
+    half.write_text(json.dumps(entry, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    half.replace(path)
+
+
+def _machine():
+    on_gpu = settings.device().type == "cuda"
+    return f"{torch.cuda.get_device_name()}" if on_gpu else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def _commit():
+    here = pathlib.Path(__file__).parent
+    try:
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"

@@ -1,0 +1,25 @@
+"""What a notebook starts from: `start` sets it up, the other names are the helpers that a lesson's cells use."""
+
+import logging
+
+import torch
+
+from . import claims, figures
+from .claims import claim
+from .evidence import record
+from .exercises import check, hint, solution
+from .explore import explore, show
+from .settings import device, generator, pick, seed
+
+__all__ = ["check", "claim", "device", "explore", "figures", "generator", "hint", "pick", "record", "seed", "show",
+           "solution", "start"]
+
+
+def start(lesson):
+    """Set a lesson up: seed, device and plot style. `lesson` is its number, such as "01"."""
+    claims.set_lesson(lesson)
+    torch.manual_seed(seed())
+    if device().type != "cpu":
+        torch.set_default_device(device())
+    figures.set_style()
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)

@@ -1,0 +1,44 @@
+"""The four settings of a run, read from the environment: seed, scale, device, and the folder of recorded results."""
+
+import os
+import pathlib
+
+import torch
+
+SCALES = ("quick", "full")
+RESULTS = pathlib.Path(__file__).resolve().parent.parent / "data" / "results"
+
+
+def seed(offset=0):
+    """The seed of this run, `LESSON_SEED` (0 if it is not set), plus `offset`."""
+    text = os.environ.get("LESSON_SEED", "0")
+    if not text.isdecimal():
+        raise ValueError(f"LESSON_SEED must be a whole number of at least 0, got {text!r}")
+    return int(text) + offset
+
+
+def scale():
+    """`LESSON_SCALE`: "quick" (default: made data, seconds) or "full" (real data, sizes for one GPU)."""
+    text = os.environ.get("LESSON_SCALE", "quick")
+    if text not in SCALES:
+        raise ValueError(f"LESSON_SCALE must be one of {', '.join(SCALES)}, got {text!r}")
+    return text
+
+
+def pick(quick, full):
+    """`quick` or `full`, as `LESSON_SCALE` says."""
+    return {"quick": quick, "full": full}[scale()]
+
+
+def device():
+    """CUDA where there is one, else the CPU; `LESSON_DEVICE` overrides (Apple's "mps" is used only if asked for)."""
+    text = os.environ.get("LESSON_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(text)
+    except RuntimeError:
+        raise ValueError(f"LESSON_DEVICE must name a device such as cpu, cuda, cuda:1 or mps, got {text!r}") from None
+
+
+def generator(offset=0):
+    """A random generator on the lesson's device, seeded with `seed(offset)`: the same cell gives the same numbers."""
+    return torch.Generator(device()).manual_seed(seed(offset))

@@ -1,0 +1,2 @@
+"""What the lessons build, generated from the notebooks by `make export`: it imports torch and itself only."""
+from .attention import *  # noqa: F403
