@@ -1,6 +1,7 @@
 """Claims: a finding of the prose, executed. The number is measured, the bound is what the prose says."""
 
 import json
+import math
 import operator
 import os
 
@@ -32,7 +33,7 @@ def claim(name, measured, op, bound):
     """
     if op not in OPERATORS:
         raise ValueError(f"op must be one of {' '.join(OPERATORS)}, got {op!r}")
-    if ": " in name or "\n" in name:
+    if not isinstance(name, str) or ": " in name or "\n" in name:
         raise ValueError(f"a claim's name is one line without ': ', got {name!r}")
     measured, bound = _number("measured", measured), _number("bound", bound)
     held = bool(OPERATORS[op](measured, bound))
@@ -45,7 +46,10 @@ def claim(name, measured, op, bound):
 
 
 def _number(role, value):
-    value = value.item() if hasattr(value, "item") else value
+    if hasattr(value, "item"):
+        if math.prod(value.shape) != 1:
+            raise TypeError(f"{role} must be one number, got {type(value).__name__} of shape {tuple(value.shape)}")
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{role} must be one number, got {value!r} of type {type(value).__name__}")
     return value

@@ -60,17 +60,21 @@ def record(name, run, seeds=range(5), tolerance=0.1):
 
 
 def _listed(result):
-    if not isinstance(result, dict):
-        raise TypeError(f"run(seed) must return a dict of name → number or list of numbers, got {type(result).__name__}")
-    return {key: numpy.asarray(value, dtype=float).tolist() for key, value in result.items()}
+    try:
+        return {key: numpy.asarray(value, dtype=float).tolist() for key, value in result.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise TypeError(f"a seed's result must be a dict of name → number or list of numbers, got {result!r}") from None
 
 
 def _read(path):
     if not path.exists():
         raise FileNotFoundError(f"nothing is recorded in {path.name} yet: run `make evidence`")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["values"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        values = json.loads(path.read_text(encoding="utf-8"))["values"]
+        if not values:
+            raise ValueError("no seed is recorded")
+        return {str(int(seed)): _listed(entry) for seed, entry in values.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:          # JSON that does not parse is a ValueError
         raise ValueError(f"{path.name} is damaged ({error}): restore it, or run `make evidence`") from error
 
 

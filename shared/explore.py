@@ -66,8 +66,10 @@ def _control(name, value):
         return ipywidgets.Dropdown(options=value, value=value[0], **options)
     if isinstance(value, tuple) and len(value) == 3:
         low, high, start = value
-        if not low <= start <= high:
-            raise ValueError(f"control {name}: start must lie between low and high, got {value}")
+        if not all(type(number) in (int, float) for number in value):
+            raise TypeError(f"control {name}: low, high and start must be numbers, got {value}")
+        if not (low <= start <= high and low < high):
+            raise ValueError(f"control {name}: start must lie between low and high, and low below high, got {value}")
         if all(isinstance(number, int) for number in value):
             return ipywidgets.IntSlider(min=low, max=high, value=start, **options)
         return ipywidgets.FloatSlider(min=low, max=high, value=start, step=(high - low) / 50, **options)

@@ -10,9 +10,25 @@ INIT_DOC = '"""What the lessons build, generated from the notebooks by `make exp
 
 
 def export(notebooks=ROOT / "notebooks", package=ROOT / "shared"):
-    """Write `package`/transformer from `notebooks`, and return the modules' paths in the order of the lessons."""
+    """Write `package`/transformer from `notebooks`, and return the modules' paths in the order of the lessons.
+
+    Raises SyntaxError, and leaves everything as it was, where an exported cell is not valid Python.
+    """
     target = package / "transformer"
     target.mkdir(parents=True, exist_ok=True)
+    before = {path: path.read_bytes() for path in target.glob("*.py")}
+    try:
+        modules = _export_into(target, notebooks, package)
+    except BaseException:
+        for path, content in before.items():        # a mistake in a cell must not cost the working package
+            path.write_bytes(content)
+        raise
+    imports = "".join(f"from .{module.stem} import *  # noqa: F403\n" for module in modules)
+    (target / "__init__.py").write_text(INIT_DOC + imports, encoding="utf-8")
+    return modules
+
+
+def _export_into(target, notebooks, package):
     for stale in target.glob("*.py"):
         stale.unlink()
     modules = []
@@ -20,12 +36,15 @@ def export(notebooks=ROOT / "notebooks", package=ROOT / "shared"):
         before = set(target.glob("*.py"))
         nb_export(notebook, lib_path=package)
         modules += sorted(set(target.glob("*.py")) - before)
-    imports = "".join(f"from .{module.stem} import *  # noqa: F403\n" for module in modules)
-    (target / "__init__.py").write_text(INIT_DOC + imports, encoding="utf-8")
+    for module in modules:
+        compile(module.read_text(encoding="utf-8"), module.name, "exec")
     return modules
 
 
 if __name__ == "__main__":
-    for written in export():
-        print(written.relative_to(ROOT))
-    sys.exit(0)
+    try:
+        written = export()
+    except SyntaxError as error:
+        sys.exit(f"nothing was written: {error}")
+    for module in written:
+        print(module.relative_to(ROOT))

@@ -4,15 +4,15 @@ import logging
 
 import torch
 
-from . import claims, figures
+from . import claims, counts, figures, properties, sketches
 from .claims import claim
 from .evidence import record
 from .exercises import check, hint, solution
 from .explore import explore, show
 from .settings import device, generator, pick, seed
 
-__all__ = ["check", "claim", "device", "explore", "figures", "generator", "hint", "pick", "record", "seed", "show",
-           "solution", "start"]
+__all__ = ["check", "claim", "counts", "device", "explore", "figures", "generator", "hint", "pick", "properties", "record",
+           "seed", "show", "sketches", "solution", "start"]
 
 
 def start(lesson):

@@ -39,6 +39,6 @@ def device():
         raise ValueError(f"LESSON_DEVICE must name a device such as cpu, cuda, cuda:1 or mps, got {text!r}") from None
 
 
-def generator(offset=0):
-    """A random generator on the lesson's device, seeded with `seed(offset)`: the same cell gives the same numbers."""
-    return torch.Generator(device()).manual_seed(seed(offset))
+def generator(number=None):
+    """A random generator on the lesson's device, seeded with `number`, by default with this run's seed."""
+    return torch.Generator(device()).manual_seed(seed() if number is None else number)

@@ -33,6 +33,7 @@ class Exercise:
 
     reference: the solution, a function or a number.    inputs(generator): a tuple of arguments, new for every trial.
     observe(answer, *inputs): what is compared, a tensor or a number; by default the answer itself, or what it returns.
+    worked: the way to the solution in words, where the reference is a number.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Exercise:
     inputs: Callable = lambda generator: ()
     observe: Callable = lambda answer, *inputs: answer(*inputs) if callable(answer) else answer
     tolerance: float = 1e-4
+    worked: str = ""
 
 
 class WrongAnswer(AssertionError):
@@ -54,18 +56,15 @@ class WrongAnswer(AssertionError):
 def check(number, answer):
     """Check `answer` to exercise `number`, such as "1.4". Prints one line, or raises WrongAnswer with a diagnosis."""
     exercise = _find(number)
-    if answer is None or answer is ...:
-        print(f"{number} not attempted yet")
-        return
-    for trial in range(TRIALS):
-        expected = _observe(exercise, exercise.reference, trial)
-        try:
-            observed = _observe(exercise, answer, trial)
-        except Exception as error:
-            raise WrongAnswer(f"✗ {number} stopped with {type(error).__name__}: {error}") from error
-        if callable(answer) and observed is None:
+    try:
+        if _is_missing(exercise, answer):
             print(f"{number} not attempted yet")
             return
+        results = [_observe(exercise, answer, trial) for trial in range(TRIALS)]
+    except Exception as error:
+        raise WrongAnswer(f"✗ {number} stopped with {type(error).__name__}: {error}") from error
+    for trial, observed in enumerate(results):
+        expected = _observe(exercise, exercise.reference, trial)
         problem = _difference(observed, expected, exercise.tolerance)
         if problem:
             raise WrongAnswer(f"✗ {number}: {_diagnose(exercise, observed, trial) or problem}")
@@ -84,8 +83,8 @@ def hint(number, level=None):
 
 def solution(number):
     """Print the reference solution of exercise `number`."""
-    reference = _find(number).reference
-    print(textwrap.dedent(inspect.getsource(reference)).strip() if callable(reference) else f"{reference:g}")
+    exercise = _find(number)
+    print(exercise.worked or textwrap.dedent(inspect.getsource(exercise.reference)).strip())
 
 
 def all_exercises():
@@ -104,11 +103,19 @@ def _find(number):
     return exercises[number]
 
 
+def _is_missing(exercise, answer):
+    """True for the stub that a lesson prints: nothing, or a function that returns nothing."""
+    return answer is None or answer is ... or callable(answer) and answer(*_inputs(exercise, 0)) is None
+
+
+def _inputs(exercise, trial):
+    """Every answer gets inputs of its own, so that one which changes them in place harms nobody."""
+    return exercise.inputs(torch.Generator(settings.device()).manual_seed(1000 + trial))
+
+
 def _observe(exercise, answer, trial):
-    """What is compared. Every answer gets inputs of its own, so that one which changes them in place harms nobody."""
-    generator = torch.Generator(settings.device()).manual_seed(1000 + trial)
-    result = exercise.observe(answer, *exercise.inputs(generator))
-    return result if result is None or isinstance(result, torch.Tensor) else torch.as_tensor(result)
+    """What is compared."""
+    return torch.as_tensor(exercise.observe(answer, *_inputs(exercise, trial)))
 
 
 def _diagnose(exercise, observed, trial):

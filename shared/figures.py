@@ -1,0 +1,172 @@
+"""The course's visual language. Every function takes tensors and names, and returns a matplotlib `Figure`.
+
+Colours are of the Okabe–Ito palette, which colour-blind people can tell apart: queries, keys and values always have the
+same three, what is wrong on purpose is vermilion. Attention maps share one scale from 0 to 1, targets down, sources across.
+"""
+
+import matplotlib
+import numpy
+import seaborn
+from matplotlib.figure import Figure
+
+QUERY, KEY, VALUE, WRONG, RIGHT, OTHER = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
+INK, FAINT = "#333333", "#BBBBBB"
+ROLES = {"query": QUERY, "key": KEY, "value": VALUE}
+ATTENTION = seaborn.blend_palette(["#FFFFFF", "#4B2E83"], as_cmap=True)      # white: no weight, violet: all of it
+ALLOWED = seaborn.blend_palette(["#FFFFFF", VALUE], as_cmap=True)
+STYLE = {"figure.dpi": 110, "savefig.dpi": 110, "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
+         "axes.titlelocation": "left", "axes.labelsize": 10, "axes.spines.right": False, "axes.spines.top": False,
+         "axes.edgecolor": INK, "text.color": INK, "xtick.labelsize": 9, "ytick.labelsize": 9}
+
+
+def set_style():
+    """Make every figure that follows look like the course's, a learner's own included."""
+    seaborn.set_theme(style="ticks", rc=STYLE)
+    matplotlib.rcParams["svg.hashsalt"] = "lesson"
+
+
+def array(tensor):
+    """A tensor of any device, or a list, as a numpy array."""
+    tensor = tensor.detach().cpu() if hasattr(tensor, "detach") else tensor
+    tensor = tensor.float() if getattr(tensor, "dtype", None) is not None and hasattr(tensor, "float") else tensor
+    return numpy.asarray(tensor)
+
+
+def new(width=6.4, height=3.2, rows=1, columns=1, title=None, **options):
+    """A figure, and the flat list of its axes. The title states the finding."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure, list(axes.flat)
+
+
+def attention_map(weights, targets, sources=None, title=None, ax=None, numbers=None):
+    """One map of attention weights (T, S): targets down, sources across, the colour scale always from 0 to 1."""
+    weights, sources = array(weights), targets if sources is None else sources
+    if weights.shape != (len(targets), len(sources)):
+        raise ValueError(f"weights of shape {weights.shape} do not fit {len(targets)} targets and {len(sources)} sources")
+    figure = ax.figure if ax else None
+    if ax is None:
+        figure, (ax,) = new(1.6 + 0.52 * len(sources), 1.0 + 0.38 * len(targets))
+    numbers = weights.size <= 64 if numbers is None else numbers
+    seaborn.heatmap(weights, ax=ax, vmin=0, vmax=1, cmap=ATTENTION, cbar=False, annot=numbers, fmt=".2f", linewidths=0.5,
+                    linecolor="#DDDDDD", annot_kws={"size": 8}, xticklabels=sources, yticklabels=targets)
+    ax.set(title=title or "", xlabel="attends to", ylabel="query of")
+    ax.tick_params(left=False, bottom=False)
+    ax.tick_params(axis="x", labelrotation=45)
+    ax.tick_params(axis="y", labelrotation=0)
+    return figure
+
+
+def attention_maps(maps, targets, sources=None, title=None):
+    """Several maps side by side: name → weights (T, S)."""
+    sources = targets if sources is None else sources
+    figure, axes = new((1.0 + 0.42 * len(sources)) * len(maps), 1.5 + 0.34 * len(targets), 1, len(maps), title)
+    for ax, (name, weights) in zip(axes, maps.items()):
+        attention_map(weights, targets, sources, None, ax)
+        ax.set_title(name, fontweight="normal", fontsize=9.5)
+    for ax in axes[1:]:
+        ax.set(ylabel="", yticks=[])
+    return figure
+
+
+def matrices(parts, title=None):
+    """A calculation as a row of matrices with their numbers: a list of (name, tensor, colour) and of signs such as "=".
+
+    A matrix may carry names for its rows: (name, tensor, colour, names).
+    """
+    shown = [part if isinstance(part, str) else (part[0], numpy.atleast_2d(array(part[1])), *part[2:]) for part in parts]
+    widths = [0.6 if isinstance(part, str) else part[1].shape[1] + 0.4 for part in shown]
+    tallest = max(part[1].shape[0] for part in shown if not isinstance(part, str))
+    figure, axes = new(1.3 + 0.47 * sum(widths), 0.9 + 0.3 * tallest, 1, len(shown), title, width_ratios=widths)
+    for ax, part in zip(axes, shown):
+        ax.axis("off")
+        ax.set(xlim=(0, 1), ylim=(tallest, 0))
+        if isinstance(part, str):
+            ax.text(0.5, tallest / 2, part, ha="center", va="center", fontsize=14)
+        else:
+            _matrix(ax, tallest, *part)
+    return figure
+
+
+def _matrix(ax, tallest, name, numbers, colour, names=None):
+    rows, columns = numbers.shape
+    top = (tallest - rows) / 2
+    largest = max(abs(numbers).max(), 1e-9)
+    ax.set_xlim(0, columns)
+    for (i, j), number in numpy.ndenumerate(numbers):
+        strength = 0.08 + 0.62 * abs(number) / largest
+        ax.add_patch(matplotlib.patches.Rectangle((j, top + i), 1, 1, fc=colour, alpha=strength, ec="white"))
+        ax.text(j + 0.5, top + i + 0.5, f"{number:.3g}" if abs(number) >= 0.1 or number == 0 else f"{number:.2f}",
+                ha="center", va="center", fontsize=8, color=INK)
+    for i, row_name in enumerate(names or []):
+        ax.text(-0.15, top + i + 0.5, row_name, ha="right", va="center", fontsize=8.5)
+    ax.set_title(name, fontsize=9.5, fontweight="normal", loc="center")
+
+
+def bars(rows, labels, title=None, colours=None, ylim=(0, 1), ylabel="weight", even=None, columns=None):
+    """Rows of numbers as bar charts with one scale: name → row. `even` draws a dashed line at that height."""
+    columns = columns or len(rows)
+    lines = -(-len(rows) // columns)
+    figure, axes = new(max(4.2, 3.0 * columns), 0.9 + 1.5 * lines, lines, columns, title, sharex=True, sharey=True)
+    for k, (ax, (name, row)) in enumerate(zip(axes, rows.items())):
+        ax.bar(range(len(labels)), array(row), color=colours[k] if colours else QUERY, width=0.75)
+        ax.set_title(name, fontweight="normal", fontsize=9.5)
+        ax.set_xticks(range(len(labels)), labels)
+        if even is not None:
+            ax.axhline(even, color=INK, lw=0.8, ls="--")
+        if k % columns == 0:
+            ax.set(ylim=ylim, ylabel=ylabel)
+    return figure
+
+
+def curves(x, lines, title=None, xlabel="", ylabel="", floors=None, marks=None, log="", colours=None, live=None):
+    """Curves with their names at their ends. lines: name → y, or (y, low, high) with a band from low to high.
+
+    floors: name → height of a dashed line across.   marks: name → place of a dashed line up.   log: "x", "y" or "xy".
+    live: name → y, drawn as points (one run's own measurement over the recorded band).
+    """
+    figure, (ax,) = new(6.8, 3.3, title=title)
+    ends = []
+    for colour, (name, y) in zip(colours or (QUERY, WRONG, VALUE, OTHER, KEY, INK), lines.items()):
+        middle, *band = y if isinstance(y, tuple) else (y,)
+        ax.plot(x, array(middle), color=colour, lw=2 if not band else 1.5)
+        if band:
+            ax.fill_between(x, array(band[0]), array(band[1]), color=colour, alpha=0.25, lw=0)
+        if live:
+            ax.plot(x, array(live[name]), color=colour, ls="", marker="o", ms=4)
+        ends.append(ax.annotate(name, (x[-1], array(middle)[-1]), xytext=(8, 0), textcoords="offset points", color=colour,
+                                va="center", fontsize=9.5))
+    for name, height in (floors or {}).items():
+        ax.axhline(height, color=INK, lw=0.8, ls="--")
+        ax.annotate(name, (0, height), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points", fontsize=8.5)
+    for name, place in (marks or {}).items():
+        ax.axvline(place, color=INK, lw=0.8, ls="--")
+        ax.annotate(name, (place, 0.95), xycoords=("data", "axes fraction"), xytext=(-5, 0), textcoords="offset points",
+                    ha="right", fontsize=8.5)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    for axis in log:
+        getattr(ax, f"set_{axis}scale")("log", base=2 if axis == "x" else 10)
+    if "x" in log:
+        ax.set_xticks(x[::2], [f"{number:g}" for number in x[::2]])
+        ax.minorticks_off()
+    return figure
+
+
+def masks(pictures, targets, sources=None, title=None):
+    """Boolean masks side by side: name → (T, S); a filled square may be attended to."""
+    sources = targets if sources is None else sources
+    size = 0.34 if len(sources) <= 10 else 3.2 / len(sources)
+    figure, axes = new((1.3 + size * len(sources)) * len(pictures), 1.6 + size * len(targets), 1, len(pictures), title)
+    for k, (ax, (name, mask)) in enumerate(zip(axes, pictures.items())):
+        mask = numpy.broadcast_to(array(mask).squeeze(), (len(targets), len(sources)))
+        seaborn.heatmap(mask, ax=ax, vmin=0, vmax=1.3, cmap=ALLOWED, cbar=False,
+                        linewidths=0.8, linecolor="#DDDDDD", square=True, xticklabels=sources,
+                        yticklabels=targets if k == 0 else False)
+        ax.set(xlabel="keys", ylabel="queries" if k == 0 else "")
+        ax.set_title(name, fontweight="normal", fontsize=9.5)
+        ax.tick_params(left=False, bottom=False)
+        ax.tick_params(axis="x", labelrotation=45)
+        ax.tick_params(axis="y", labelrotation=0)
+    return figure

@@ -1,0 +1,61 @@
+"""Pictures drawn for one idea of one lesson. As in `shared.figures`, every function returns a matplotlib `Figure`."""
+
+import numpy
+
+from .figures import ATTENTION, FAINT, INK, KEY, QUERY, RIGHT, WRONG, array, new
+
+
+def query_among_keys(query, keys, names, weights, title=None):
+    """Lesson 01: keys (S, 2) as points in the plane, one query (2,) as an arrow, and the weights (S,) it gives them."""
+    figure, (plane, chart) = new(8.4, 3.6, 1, 2, title, width_ratios=(1.25, 1))
+    query, keys, weights = array(query), array(keys), array(weights)
+    plane.axhline(0, color=FAINT, lw=0.6)
+    plane.axvline(0, color=FAINT, lw=0.6)
+    plane.scatter(*keys.T, s=30 + 900 * weights, color=KEY, alpha=0.55, lw=0)
+    plane.scatter(*keys.T, s=12, color=KEY)
+    for name, (x, y) in zip(names, keys):
+        plane.annotate(name, (x, y), xytext=(6, 6), textcoords="offset points", fontsize=9)
+    plane.annotate("", query, (0, 0), arrowprops={"arrowstyle": "-|>", "color": QUERY, "lw": 2.2})
+    plane.annotate("query", query, xytext=(4, -12), textcoords="offset points", color=QUERY, fontsize=9.5)
+    plane.set(xlim=(-3.4, 3.4), ylim=(-3.2, 3.2), aspect="equal", xlabel="a thing?", ylabel="something that happens?")
+    chart.barh(range(len(names)), weights, color=[ATTENTION(float(weight)) for weight in weights], edgecolor=INK, lw=0.6)
+    chart.set_yticks(range(len(names)), names)
+    chart.set(xlim=(0, 1), xlabel="weight")
+    chart.invert_yaxis()
+    return figure
+
+
+def paths(tokens, title=None):
+    """Lesson 01: the way from the first token to the last, hop by hop in a recurrent network, in one hop by attention."""
+    figure, (chain, direct) = new(8.4, 2.6, 1, 2, title)
+    last = len(tokens) - 1
+    for ax, name in ((chain, f"recurrent: {last} steps, one after another"), (direct, "attention: 1 step, for any length")):
+        ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.7, 2.1))
+        ax.axis("off")
+        ax.set_title(name, fontweight="normal", fontsize=9.5)
+        for k, token in enumerate(tokens):
+            ax.text(k, -0.35, token, ha="center", fontsize=9)
+            ax.plot([k, k], [0, 1], "o", color=INK, ms=7, mfc="white", zorder=3)
+            ax.annotate("", (k, 0.88), (k, 0.12), arrowprops={"arrowstyle": "->", "color": FAINT})
+    for k in range(last):
+        chain.annotate("", (k + 0.88, 1), (k + 0.12, 1), arrowprops={"arrowstyle": "-|>", "color": WRONG, "lw": 2})
+    for k in range(last + 1):
+        first = k == 0
+        direct.annotate("", (last - 0.05, 0.9), (k, 0.1), zorder=2 + first,
+                        arrowprops={"arrowstyle": "-|>", "color": QUERY if first else FAINT, "lw": 2.2 if first else 1})
+    return figure
+
+
+def softmax_rows(rows, title=None):
+    """Lesson 01: sorted rows of weights, name → (unscaled row, scaled row), one column a name."""
+    figure, axes = new(8.4, 3.4, 2, len(rows), title, sharex=True, sharey=True)
+    for k, (name, pair) in enumerate(rows.items()):
+        for line, (row, colour, kind) in enumerate(zip(pair, (WRONG, RIGHT), ("unscaled", "scaled"))):
+            ax = axes[line * len(rows) + k]
+            row = numpy.sort(array(row))[::-1]
+            ax.bar(range(1, 13), row[:12], color=colour, width=0.8)
+            ax.axhline(1 / len(row), color=INK, lw=0.8, ls="--")
+            ax.set_title(f"{kind}, {name}", fontweight="normal", fontsize=9.5)
+            ax.set(ylim=(0, 1), xticks=[1, 4, 8, 12], ylabel="weight" if k == 0 else "")
+    axes[-2].set_xlabel("the twelve largest weights (dashed: an even share)")
+    return figure

@@ -1,0 +1,104 @@
+"""A lesson in JupyterLab, in a real browser, as a learner uses it: it runs, and its controls answer.
+
+Screenshots and the measured times are kept in build/browser.
+"""
+
+import re
+import shutil
+import time
+
+import jupyter
+import made
+import pytest
+from playwright.sync_api import sync_playwright
+
+KEPT = made.ROOT / "build" / "browser"
+EXPLORER = """
+from matplotlib.figure import Figure
+from shared.lesson import explore
+
+def draw(height, colour):
+    figure = Figure(figsize=(4, 2))
+    figure.add_subplot().bar([0, 1], [height, 2], color=colour)
+    return figure
+
+explore(draw, "two bars, the first as high as the slider says", height=(0, 10, 3), colour=["black", "grey"])
+"""
+BUSY = """() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].some(
+    prompt => !/^\\[\\d+\\]:$/.test(prompt.textContent.trim()))"""
+
+pytestmark = pytest.mark.skipif(jupyter.browser() is None, reason=f"no browser: none of {', '.join(jupyter.BROWSERS)} is installed")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A function that opens a notebook of the served folder in a browser, and returns its page."""
+    workplace = tmp_path_factory.mktemp("lab")
+    folder = workplace / "notebooks"
+    shutil.copytree(made.ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
+    made.write(made.notebook("md: # Made", EXPLORER), folder / "made_explorer.ipynb")
+    made.write(made.notebook("1", "import sys\nsys.stderr.write('oh')", "1 / 0"), folder / "made_error.ipynb")
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with jupyter.lab(folder, workplace) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=jupyter.browser(), args=list(jupyter.FLAGS))
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        opened.set_default_timeout(30_000)
+
+        def go(name):
+            opened.goto(address(name))
+            opened.wait_for_selector(".jp-Notebook .jp-CodeCell")
+            opened.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+            return opened
+
+        yield go
+        browser.close()
+
+
+def command(page, menu, name):
+    """Choose a command of JupyterLab's menus."""
+    page.locator(".lm-MenuBar-itemLabel").get_by_text(menu, exact=True).click()
+    page.locator(f".lm-Menu-item[data-command='{name}']").click()
+
+
+def run_all(page, seconds=300):
+    """Forget all outputs, run all cells, wait until each has its number; return what was written as errors."""
+    command(page, "Edit", "notebook:clear-all-cell-outputs")
+    command(page, "Run", "notebook:run-all-cells")
+    page.wait_for_function(f"() => !({BUSY})()", timeout=1000 * seconds)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    return page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts()
+
+
+def move_slider(page):
+    """Move the first slider by one key press; return the seconds until the picture above it was another one."""
+    cell = page.locator(".jp-CodeCell:has(.widget-slider)").first
+    slider = cell.locator("[role=slider]").first
+    slider.scroll_into_view_if_needed()
+    before = cell.locator("img").first.get_attribute("src")
+    slider.focus()
+    start = time.perf_counter()
+    page.keyboard.press("ArrowRight")
+    while time.perf_counter() < start + 5:
+        if cell.locator("img").first.get_attribute("src") != before:
+            return time.perf_counter() - start
+    raise AssertionError("the picture did not change within 5 seconds")
+
+
+@pytest.mark.parametrize("name", [path.name for path in made.NOTEBOOKS] + ["made_explorer.ipynb"])
+def test_a_learner_runs_all_cells_and_moves_a_slider(name, page):
+    opened = page(name)
+    stem = name.partition(".")[0]
+    opened.screenshot(path=KEPT / f"{stem}-first-screen.png")
+    assert run_all(opened) == []
+    answers = [move_slider(opened) for _ in range(3)]
+    opened.screenshot(path=KEPT / f"{stem}-slider-moved.png")
+    report = f"{stem}: the picture changed {', '.join(f'{seconds:.2f}' for seconds in answers)} s after a key press"
+    (KEPT / f"{stem}.txt").write_text(report + "\n", encoding="utf-8")
+    print(report)
+    assert min(answers) < 1, report
+
+
+def test_errors_are_seen(page):
+    written = run_all(page("made_error.ipynb"))
+    assert len(written) == 2 and written[0] == "oh"
+    assert re.search("ZeroDivisionError", written[1])

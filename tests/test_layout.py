@@ -1,0 +1,26 @@
+"""The project as a whole: short files, plain settings, nothing that only one machine has."""
+
+import made
+import pytest
+
+LONGEST = 250
+GENERATED = made.ROOT / "shared" / "transformer"
+SOURCES = [path for folder in ("shared", "tests") for path in sorted((made.ROOT / folder).rglob("*.py"))
+           if GENERATED not in path.parents]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(made.ROOT).as_posix())
+def test_hand_written_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_the_sanitiser_is_ascii_and_one_rule():
+    text = (made.ROOT / "tests" / "nbval_sanitiser.cfg").read_text(encoding="ascii")
+    assert text.count("regex:") == text.count("replace:") == 1
+
+
+def test_requirements_are_exact():
+    lines = [line for line in (made.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+             if line and not line.startswith("#")]
+    assert lines[0] == "-e ."
+    assert all(line.count("==") == 1 for line in lines[1:])
