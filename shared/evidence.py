@@ -29,13 +29,9 @@ class Evidence:
     seeds: tuple
     values: dict
 
-    def mean(self, key):
-        """The mean over seeds."""
-        return self.values[key].mean(axis=0)
-
-    def band(self, key):
-        """Lowest and highest over seeds: what a picture shades."""
-        return self.values[key].min(axis=0), self.values[key].max(axis=0)
+    def bands(self):
+        """Name → (mean, lowest, highest) over the seeds: what `figures.curves` draws."""
+        return {key: (rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0)) for key, rows in self.values.items()}
 
 
 def record(name, run, seeds=range(5), tolerance=0.1):
@@ -49,7 +45,7 @@ def record(name, run, seeds=range(5), tolerance=0.1):
     live_seed, path = settings.seed(), settings.RESULTS / f"{name}.json"
     if os.environ.get("LESSON_EVIDENCE") == "all":
         recorded = {str(seed): _listed(run(seed)) for seed in seeds}
-        _write(path, name, recorded)
+        write(name, "make evidence", values=recorded)
         live = recorded.get(str(live_seed)) or _listed(run(live_seed))
     else:
         recorded, live = _read(path), _listed(run(live_seed))
@@ -90,18 +86,26 @@ def _compare(name, seed, live, recorded, tolerance):
                                 f"{limit:.3g} is allowed: find out what changed, then run `make evidence`")
 
 
-def _write(path, name, values):
-    entry = {"name": name, "command": "make evidence", "machine": _machine(), "torch": torch.__version__,
-             "date": datetime.date.today().isoformat(), "commit": _commit(), "values": values}
+def write(name, command, **content):
+    """Write data/results/<name>.json, whole or not at all: where `content` comes from, and `content`. Returns all of it."""
+    entry = {"name": name, "command": command, "machine": _machine(), "torch": torch.__version__,
+             "date": datetime.date.today().isoformat(), "commit": _commit(), **content}
+    path = settings.RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(".half")
     half.write_text(json.dumps(entry, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     half.replace(path)
+    return entry
 
 
 def _machine():
-    on_gpu = settings.device().type == "cuda"
-    return f"{torch.cuda.get_device_name()}" if on_gpu else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    if settings.device().type == "cuda":
+        return torch.cuda.get_device_name()
+    information = pathlib.Path("/proc/cpuinfo")                                 # Linux alone
+    lines = information.read_text().splitlines() if information.exists() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unnamed")
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} CPU ({model}), {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _commit():

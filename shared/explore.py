@@ -3,8 +3,11 @@
 import base64
 import io
 
+import numpy
 from IPython.display import display, update_display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 
 def show(figure, alt):
@@ -39,7 +42,7 @@ def explore(draw, alt, **controls):
         widget.observe(redraw, "value")
     box = HBox(list(widgets.values()), layout={"flex_flow": "row wrap"})
     view = box._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
-    text = f"[controls: {', '.join(name.replace('_', ' ') for name in widgets)} – run this cell to use them]"
+    text = f"[controls: {', '.join(widgets)} – run this cell to use them]"
     display({"text/plain": text, "application/vnd.jupyter.widget-view+json": view}, raw=True)
 
 
@@ -48,8 +51,11 @@ def _bundle(figure, alt):
         raise TypeError(f"a picture must be a matplotlib Figure, got {type(figure).__name__}")
     if not alt:
         raise ValueError("a picture needs a text alternative: alt must not be empty")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(numpy.asarray(canvas.buffer_rgba())).convert("RGB")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    picture.quantize(128, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)      # a third of the size
     png = base64.b64encode(buffer.getvalue()).decode("ascii")
     return {"image/png": png, "text/plain": f"[picture: {alt}]"}, {"image/png": {"alt": alt}}
 
@@ -57,7 +63,7 @@ def _bundle(figure, alt):
 def _control(name, value):
     import ipywidgets
 
-    options = {"description": name.replace("_", " "), "style": {"description_width": "initial"}}
+    options = {"description": name, "style": {"description_width": "initial"}}
     if isinstance(value, bool):
         return ipywidgets.Checkbox(value=value, **options)
     if isinstance(value, str):

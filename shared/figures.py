@@ -4,14 +4,15 @@ Colours are of the Okabe–Ito palette, which colour-blind people can tell apart
 same three, what is wrong on purpose is vermilion. Attention maps share one scale from 0 to 1, targets down, sources across.
 """
 
+import math
+
 import matplotlib
 import numpy
 import seaborn
 from matplotlib.figure import Figure
 
-QUERY, KEY, VALUE, WRONG, RIGHT, OTHER = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
-INK, FAINT = "#333333", "#BBBBBB"
-ROLES = {"query": QUERY, "key": KEY, "value": VALUE}
+QUERY, KEY, VALUE, WRONG, OTHER, INK, FAINT = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#333333", "#BBBBBB"
+ROLES = {"query": QUERY, "key": KEY, "value": VALUE, "score": OTHER}
 ATTENTION = seaborn.blend_palette(["#FFFFFF", "#4B2E83"], as_cmap=True)      # white: no weight, violet: all of it
 ALLOWED = seaborn.blend_palette(["#FFFFFF", VALUE], as_cmap=True)
 STYLE = {"figure.dpi": 110, "savefig.dpi": 110, "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
@@ -41,30 +42,30 @@ def new(width=6.4, height=3.2, rows=1, columns=1, title=None, **options):
     return figure, list(axes.flat)
 
 
-def attention_map(weights, targets, sources=None, title=None, ax=None, numbers=None):
+def attention_map(weights, targets, sources=None, title=None, ax=None, labels=("query of", "attends to")):
     """One map of attention weights (T, S): targets down, sources across, the colour scale always from 0 to 1."""
     weights, sources = array(weights), targets if sources is None else sources
     if weights.shape != (len(targets), len(sources)):
         raise ValueError(f"weights of shape {weights.shape} do not fit {len(targets)} targets and {len(sources)} sources")
     figure = ax.figure if ax else None
     if ax is None:
-        figure, (ax,) = new(1.6 + 0.52 * len(sources), 1.0 + 0.38 * len(targets))
-    numbers = weights.size <= 64 if numbers is None else numbers
-    seaborn.heatmap(weights, ax=ax, vmin=0, vmax=1, cmap=ATTENTION, cbar=False, annot=numbers, fmt=".2f", linewidths=0.5,
+        size = 0.52 if len(sources) <= 8 else 0.32
+        figure, (ax,) = new(1.6 + size * len(sources), 1.1 + 0.7 * size * len(targets))
+    seaborn.heatmap(weights, ax=ax, vmin=0, vmax=1, cmap=ATTENTION, cbar=False, annot=len(sources) <= 8, fmt=".2f", linewidths=0.5,
                     linecolor="#DDDDDD", annot_kws={"size": 8}, xticklabels=sources, yticklabels=targets)
-    ax.set(title=title or "", xlabel="attends to", ylabel="query of")
+    ax.set(title=title or "", ylabel=labels[0], xlabel=labels[1])
     ax.tick_params(left=False, bottom=False)
     ax.tick_params(axis="x", labelrotation=45)
     ax.tick_params(axis="y", labelrotation=0)
     return figure
 
 
-def attention_maps(maps, targets, sources=None, title=None):
+def attention_maps(maps, targets, sources=None, title=None, labels=("query of", "attends to")):
     """Several maps side by side: name → weights (T, S)."""
     sources = targets if sources is None else sources
     figure, axes = new((1.0 + 0.42 * len(sources)) * len(maps), 1.5 + 0.34 * len(targets), 1, len(maps), title)
     for ax, (name, weights) in zip(axes, maps.items()):
-        attention_map(weights, targets, sources, None, ax)
+        attention_map(weights, targets, sources, ax=ax, labels=labels)
         ax.set_title(name, fontweight="normal", fontsize=9.5)
     for ax in axes[1:]:
         ax.set(ylabel="", yticks=[])
@@ -72,9 +73,9 @@ def attention_maps(maps, targets, sources=None, title=None):
 
 
 def matrices(parts, title=None):
-    """A calculation as a row of matrices with their numbers: a list of (name, tensor, colour) and of signs such as "=".
+    """A calculation as a row of matrices with their numbers: a list of (name, tensor, role) and of signs such as "=".
 
-    A matrix may carry names for its rows: (name, tensor, colour, names).
+    role: "query", "key", "value" or "score"; it gives the colour. A fourth entry names the rows.
     """
     shown = [part if isinstance(part, str) else (part[0], numpy.atleast_2d(array(part[1])), *part[2:]) for part in parts]
     widths = [0.6 if isinstance(part, str) else part[1].shape[1] + 0.4 for part in shown]
@@ -90,14 +91,14 @@ def matrices(parts, title=None):
     return figure
 
 
-def _matrix(ax, tallest, name, numbers, colour, names=None):
+def _matrix(ax, tallest, name, numbers, role, names=None):
     rows, columns = numbers.shape
     top = (tallest - rows) / 2
     largest = max(abs(numbers).max(), 1e-9)
     ax.set_xlim(0, columns)
     for (i, j), number in numpy.ndenumerate(numbers):
         strength = 0.08 + 0.62 * abs(number) / largest
-        ax.add_patch(matplotlib.patches.Rectangle((j, top + i), 1, 1, fc=colour, alpha=strength, ec="white"))
+        ax.add_patch(matplotlib.patches.Rectangle((j, top + i), 1, 1, fc=ROLES[role], alpha=strength, ec="white"))
         ax.text(j + 0.5, top + i + 0.5, f"{number:.3g}" if abs(number) >= 0.1 or number == 0 else f"{number:.2f}",
                 ha="center", va="center", fontsize=8, color=INK)
     for i, row_name in enumerate(names or []):
@@ -128,16 +129,15 @@ def curves(x, lines, title=None, xlabel="", ylabel="", floors=None, marks=None, 
     live: name → y, drawn as points (one run's own measurement over the recorded band).
     """
     figure, (ax,) = new(6.8, 3.3, title=title)
-    ends = []
-    for colour, (name, y) in zip(colours or (QUERY, WRONG, VALUE, OTHER, KEY, INK), lines.items()):
+    ends = {}
+    for colour, (name, y) in zip(colours or (WRONG, INK, VALUE, OTHER, KEY, QUERY), lines.items()):
         middle, *band = y if isinstance(y, tuple) else (y,)
         ax.plot(x, array(middle), color=colour, lw=2 if not band else 1.5)
         if band:
             ax.fill_between(x, array(band[0]), array(band[1]), color=colour, alpha=0.25, lw=0)
         if live:
             ax.plot(x, array(live[name]), color=colour, ls="", marker="o", ms=4)
-        ends.append(ax.annotate(name, (x[-1], array(middle)[-1]), xytext=(8, 0), textcoords="offset points", color=colour,
-                                va="center", fontsize=9.5))
+        ends[name] = (array(middle)[-1], colour)
     for name, height in (floors or {}).items():
         ax.axhline(height, color=INK, lw=0.8, ls="--")
         ax.annotate(name, (0, height), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points", fontsize=8.5)
@@ -151,7 +151,18 @@ def curves(x, lines, title=None, xlabel="", ylabel="", floors=None, marks=None, 
     if "x" in log:
         ax.set_xticks(x[::2], [f"{number:g}" for number in x[::2]])
         ax.minorticks_off()
+    _name_ends(ax, x[-1], ends)
     return figure
+
+
+def _name_ends(ax, x, ends):
+    """Write each curve's name beside its end, names at least 13 points apart."""
+    lowest = -math.inf
+    for name, (y, colour) in sorted(ends.items(), key=lambda end: end[1][0]):
+        height = ax.transData.transform((x, y))[1] * 72 / ax.figure.dpi
+        place = max(height, lowest)
+        lowest = place + 13
+        ax.annotate(name, (x, y), xytext=(8, place - height), textcoords="offset points", color=colour, va="center", fontsize=9.5)
 
 
 def masks(pictures, targets, sources=None, title=None):

@@ -2,7 +2,7 @@
 
 import numpy
 
-from .figures import ATTENTION, FAINT, INK, KEY, QUERY, RIGHT, WRONG, array, new
+from .figures import ATTENTION, FAINT, INK, KEY, QUERY, WRONG, array, new
 
 
 def query_among_keys(query, keys, names, weights, title=None):
@@ -27,10 +27,10 @@ def query_among_keys(query, keys, names, weights, title=None):
 
 def paths(tokens, title=None):
     """Lesson 01: the way from the first token to the last, hop by hop in a recurrent network, in one hop by attention."""
-    figure, (chain, direct) = new(8.4, 2.6, 1, 2, title)
+    figure, (chain, direct) = new(8.4, 2.2, 1, 2, title)
     last = len(tokens) - 1
     for ax, name in ((chain, f"recurrent: {last} steps, one after another"), (direct, "attention: 1 step, for any length")):
-        ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.7, 2.1))
+        ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.6, 1.3))
         ax.axis("off")
         ax.set_title(name, fontweight="normal", fontsize=9.5)
         for k, token in enumerate(tokens):
@@ -50,7 +50,7 @@ def softmax_rows(rows, title=None):
     """Lesson 01: sorted rows of weights, name → (unscaled row, scaled row), one column a name."""
     figure, axes = new(8.4, 3.4, 2, len(rows), title, sharex=True, sharey=True)
     for k, (name, pair) in enumerate(rows.items()):
-        for line, (row, colour, kind) in enumerate(zip(pair, (WRONG, RIGHT), ("unscaled", "scaled"))):
+        for line, (row, colour, kind) in enumerate(zip(pair, (WRONG, INK), ("unscaled", "scaled"))):
             ax = axes[line * len(rows) + k]
             row = numpy.sort(array(row))[::-1]
             ax.bar(range(1, 13), row[:12], color=colour, width=0.8)

@@ -42,7 +42,7 @@ def page(tmp_path_factory):
     with jupyter.lab(folder, workplace) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=jupyter.browser(), args=list(jupyter.FLAGS))
         opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.set_default_timeout(30_000)
+        opened.set_default_timeout(20_000)
 
         def go(name):
             opened.goto(address(name))
@@ -55,15 +55,15 @@ def page(tmp_path_factory):
 
 
 def command(page, menu, name):
-    """Choose a command of JupyterLab's menus."""
+    """Choose an entry of JupyterLab's menus."""
     page.locator(".lm-MenuBar-itemLabel").get_by_text(menu, exact=True).click()
-    page.locator(f".lm-Menu-item[data-command='{name}']").click()
+    page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
 
 
 def run_all(page, seconds=300):
     """Forget all outputs, run all cells, wait until each has its number; return what was written as errors."""
-    command(page, "Edit", "notebook:clear-all-cell-outputs")
-    command(page, "Run", "notebook:run-all-cells")
+    command(page, "Edit", "Clear Outputs of All Cells")
+    command(page, "Run", "Run All Cells")
     page.wait_for_function(f"() => !({BUSY})()", timeout=1000 * seconds)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
     return page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr']").all_inner_texts()

@@ -120,6 +120,6 @@ def test_a_control_answers_in_time(screen, widgets):
 def test_every_kind_of_control(spec, kind, value):
     control = module._control("number_of_heads", spec)
     assert (type(control), control.value) == (kind, value)
-    assert control.description == "number of heads"
+    assert control.description == "number_of_heads"
     if isinstance(spec, tuple):
         assert (control.min, control.max) == spec[:2]

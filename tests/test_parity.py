@@ -96,6 +96,12 @@ def test_a_row_of_very_negative_numbers_is_never_nan(dtype, mask_dtype):
     assert weights.isfinite().all()
 
 
+def test_scores_that_would_overflow_half_precision_before_scaling():
+    x = torch.full((2, 64), 40.0, dtype=torch.float16, device=DEVICE)           # x·x = 102,400 > 65,504, and 12,800 scaled
+    x[1] *= -1
+    torch.testing.assert_close(scaled_dot_product_attention(x, x, x)[0], F.scaled_dot_product_attention(x, x, x))
+
+
 # --- random shapes and masks
 
 @strategies.composite

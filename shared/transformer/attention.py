@@ -16,7 +16,8 @@ from torch import nn
 def causal_mask(T, S=None, device=None):
     """Boolean (T, S), True = may attend: each position sees itself and what came before it.
 
-    The T queries are the *last* T of S positions (aligned bottom-right), as with a key–value cache; S = T by default.
+    The T queries are the *last* T of S positions (aligned bottom-right, as with a key–value cache); S = T
+    by default.
     Raises ValueError for lengths that are negative or not whole, or S < T.
     """
     S = T if S is None else S
@@ -39,13 +40,13 @@ def padding_mask(input_ids, pad_id=0):
 
 # %% ../../notebooks/01_attention.ipynb #def-scaled-dot-product-attention
 def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
-    """softmax(query @ keyᵀ / √d_k + mask) @ value, and the weights it used (Vaswani et al. 2017, §3.2.1, eq. 1).
+    """softmax(query @ keyᵀ / √d_k + mask) @ value, and the weights (Vaswani et al. 2017, §3.2.1, eq. 1).
 
     query (..., T, d_k), key (..., S, d_k), value (..., S, d_v): floating point; leading dimensions broadcast.
     mask: broadcasts to (..., T, S); boolean, True = may attend, or floating point, added to the scores.
-    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Applied whenever it is not 0.
-    Returns output (..., T, d_v) and weights (..., T, S). A query that may attend to nothing, because its whole row
-    is masked or because S = 0, gets zero weights and zero output; gradients stay finite.
+    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Not 0: always applied.
+    Returns output (..., T, d_v) and weights (..., T, S). A query that may attend to nothing, because its
+    whole row is masked or because S = 0, gets zero weights and zero output; gradients stay finite.
     Raises TypeError for a wrong dtype, ValueError for shapes that do not fit or dropout outside [0, 1).
     """
     _check_attention_arguments(query, key, value, mask, dropout)
@@ -66,38 +67,43 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
 def _check_attention_arguments(query, key, value, mask, dropout):
     for name, tensor in (("query", query), ("key", key), ("value", value)):
         if not tensor.is_floating_point() or tensor.dtype != query.dtype:
-            raise TypeError(f"query, key and value must share one floating-point dtype, got {name} of {tensor.dtype} "
-                            f"beside query of {query.dtype}")
+            raise TypeError("query, key and value must share one floating-point dtype, "
+                            f"got {name} of {tensor.dtype} beside query of {query.dtype}")
         if tensor.dim() < 2:
-            raise ValueError(f"{name} must have at least two dimensions, (..., length, width), got {tuple(tensor.shape)}")
+            raise ValueError(f"{name} must have at least two dimensions, (..., length, width), "
+                             f"got {tuple(tensor.shape)}")
     if query.size(-1) != key.size(-1) or query.size(-1) == 0:
-        raise ValueError(f"query and key must have the same width d_k of at least 1, got {query.size(-1)} and {key.size(-1)}")
+        raise ValueError(f"query and key must have the same width d_k of at least 1, got {query.size(-1)} "
+                         f"and {key.size(-1)}")
     if key.size(-2) != value.size(-2):
-        raise ValueError(f"key and value must have the same length S, got {key.size(-2)} and {value.size(-2)}")
+        raise ValueError("key and value must have the same length S, "
+                         f"got {key.size(-2)} and {value.size(-2)}")
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     try:
         batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     except RuntimeError:
-        raise ValueError(f"the leading dimensions of query {tuple(query.shape)}, key {tuple(key.shape)} and value "
-                         f"{tuple(value.shape)} do not broadcast") from None
+        raise ValueError(f"the leading dimensions of query {tuple(query.shape)}, key {tuple(key.shape)} "
+                         f"and value {tuple(value.shape)} do not broadcast") from None
     if mask is not None:
         _check_mask(mask, (*batch, query.size(-2), key.size(-2)))
 
 
 def _check_mask(mask, shape):
     if mask.dtype != torch.bool and not mask.is_floating_point():
-        raise TypeError(f"mask must be boolean (True = may attend) or floating point (added to the scores), got {mask.dtype}")
+        raise TypeError("mask must be boolean (True = may attend) or floating point (added to the scores), "
+                        f"got {mask.dtype}")
     try:
         fits = torch.broadcast_shapes(mask.shape, shape) == torch.Size(shape)
     except RuntimeError:
         fits = False
     if not fits:
-        raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores (..., T, S) = {tuple(shape)}")
+        raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores, "
+                         f"(..., T, S) = {tuple(shape)}")
 
-# %% ../../notebooks/01_attention.ipynb #083a8a45
+# %% ../../notebooks/01_attention.ipynb #class-scaleddotproductattention-nn-modul
 class ScaledDotProductAttention(nn.Module):
-    """`scaled_dot_product_attention` as a module: dropout on the weights in training mode, none in `eval()`."""
+    """`scaled_dot_product_attention` as a module: dropout on the weights in training, none in `eval()`."""
 
     def __init__(self, dropout=0.0):
         super().__init__()
@@ -106,7 +112,7 @@ class ScaledDotProductAttention(nn.Module):
         self.dropout = dropout
 
     def forward(self, query, key, value, mask=None):
-        """query (..., T, d_k), key (..., S, d_k), value (..., S, d_v) → output (..., T, d_v), weights (..., T, S)."""
+        """query (..., T, d_k), key (..., S, d_k), value (..., S, d_v) → output (..., T, d_v), weights."""
         return scaled_dot_product_attention(query, key, value, mask, self.dropout if self.training else 0.0)
 
     def extra_repr(self):
