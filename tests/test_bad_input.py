@@ -20,8 +20,8 @@ def zeros(*shape, dtype=torch.float32):
 
 
 def attend(query=(2, 3, 4), key=(2, 5, 4), value=(2, 5, 6), mask=None, dropout=0.0):
-    """Attention of zeros of these shapes; a tensor is taken as it is."""
-    query, key, value = (x if isinstance(x, torch.Tensor) else zeros(*x) for x in (query, key, value))
+    """Attention of zeros of these shapes (tuples); anything else is taken as it is."""
+    query, key, value = (zeros(*x) if isinstance(x, tuple) else x for x in (query, key, value))
     return scaled_dot_product_attention(query, key, value, mask, dropout)
 
 
@@ -44,11 +44,13 @@ def test_the_arguments_that_the_cases_vary_are_good():
     ({"query": (4,)}, ValueError, "query must have at least two dimensions … (4,)"),
     ({"key": (4,)}, ValueError, "key must have at least two dimensions … (4,)"),
     ({"value": ()}, ValueError, "value must have at least two dimensions … ()"),
-    ({"query": zeros(2, 3, 4, dtype=torch.int64)}, TypeError, "one floating-point dtype … query of torch.int64"),
+    ({"query": zeros(2, 3, 4, dtype=torch.int64)}, TypeError, "query must be a floating-point tensor, got torch.int64"),
     ({"query": zeros(2, 3, 4, dtype=torch.complex64)}, TypeError, "floating-point … torch.complex64"),
-    ({"key": zeros(2, 5, 4, dtype=torch.float64)}, TypeError, "key of torch.float64 … query of torch.float32"),
-    ({"value": zeros(2, 5, 6, dtype=torch.bfloat16)}, TypeError, "share one … value of torch.bfloat16"),
-    ({"value": zeros(2, 5, 6, dtype=torch.bool)}, TypeError, "value of torch.bool"),
+    ({"key": zeros(2, 5, 4, dtype=torch.float64)}, TypeError, "share one dtype, got torch.float32, torch.float64, torch.float32"),
+    ({"value": zeros(2, 5, 6, dtype=torch.bfloat16)}, TypeError, "share one dtype … torch.bfloat16"),
+    ({"value": zeros(2, 5, 6, dtype=torch.bool)}, TypeError, "value must be a floating-point tensor, got torch.bool"),
+    ({"query": [[1.0]]}, TypeError, "query must be a floating-point tensor, got list"),
+    ({"mask": True}, TypeError, "mask must be a tensor, boolean … got bool"),
     ({"query": (2, 3, 7)}, ValueError, "same width d_k … at least 1, got 7 and 4"),
     ({"query": (2, 3, 0), "key": (2, 5, 0)}, ValueError, "at least 1, got 0 and 0"),
     ({"value": (2, 4, 6)}, ValueError, "same length S, got 5 and 4"),

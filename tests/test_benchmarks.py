@@ -22,9 +22,9 @@ def test_functions_take_turns_and_the_ratio_is_theirs():
     compared = timing.compare(slow, fast, seconds=0.1)
     assert calls[4:8] == ["slow", "fast", "slow", "fast"]
     assert compared.turns >= 3
-    assert 0.006 <= compared.first <= 0.02
-    assert 0.003 <= compared.second <= 0.01
-    assert 1.4 < compared.ratio < 2.6
+    assert compared.first >= 0.006
+    assert compared.second >= 0.003
+    assert 1.2 < compared.ratio < 3
     assert compared.low <= compared.ratio <= compared.high
 
 

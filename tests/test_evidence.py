@@ -75,8 +75,8 @@ def test_one_live_seed_joins_the_recorded_ones(recorded):
     assert evidence.seeds == (0, 1, 2, 3, 4)
     assert evidence.values["curve"].shape == (5, 3)
     assert evidence.values["accuracy"].tolist() == pytest.approx([0.9, 0.91, 0.92, 0.93, 0.94])
-    low, high = evidence.band("curve")
-    assert (low.tolist(), high.tolist()) == ([1, 2, 3], [5, 10, 15])
+    mean, low, high = evidence.bands()["curve"]
+    assert (mean.tolist(), low.tolist(), high.tolist()) == ([3, 6, 9], [1, 2, 3], [5, 10, 15])
 
 
 def test_the_live_value_replaces_the_recorded_one_of_its_seed(recorded):

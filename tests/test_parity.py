@@ -181,3 +181,10 @@ def test_the_module_drops_in_training_only():
     agree(module.eval(), *tensors, random_mask("additive", 6, 6))
     agree(ScaledDotProductAttention().train(), *tensors, causal_mask(6, device=DEVICE))
     assert "dropout=0.5" in repr(module)
+
+
+def test_under_autocast_the_three_may_differ_in_dtype():
+    query, key, value = (torch.randn(2, 5, 8, device=DEVICE) for _ in range(3))
+    with torch.autocast(DEVICE.type, dtype=torch.bfloat16):
+        output, _ = scaled_dot_product_attention(query, key, value.bfloat16())
+    torch.testing.assert_close(output.float(), F.scaled_dot_product_attention(query, key, value), atol=3e-2, rtol=3e-2)

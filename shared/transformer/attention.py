@@ -32,7 +32,7 @@ def padding_mask(input_ids, pad_id=0):
     input_ids: whole numbers, (B, S). Combine with a causal mask by `&`.
     Raises TypeError for ids that are not whole numbers, ValueError for another number of dimensions.
     """
-    if input_ids.is_floating_point() or input_ids.is_complex() or input_ids.dtype == torch.bool:
+    if input_ids.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise TypeError(f"input_ids must be whole numbers, got {input_ids.dtype}")
     if input_ids.dim() != 2:
         raise ValueError(f"input_ids must have shape (B, S), got {tuple(input_ids.shape)}")
@@ -50,14 +50,16 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
     Raises TypeError for a wrong dtype, ValueError for shapes that do not fit or dropout outside [0, 1).
     """
     _check_attention_arguments(query, key, value, mask, dropout)
-    scores = query @ key.transpose(-2, -1) / math.sqrt(query.size(-1))      # (..., T, S)
+    query = query / math.sqrt(query.size(-1))                   # before the product: float16 could overflow
+    scores = query @ key.transpose(-2, -1)                      # (..., T, S)
     if mask is None:
         weights = scores.softmax(dim=-1)
     else:
         if mask.dtype == torch.bool:
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -math.inf)
-        blocked = (mask == -math.inf).all(dim=-1, keepdim=True)             # rows that may attend to nothing
-        scores = scores + mask.masked_fill(blocked, 0.0).to(scores.dtype)   # softmax of -inf alone would be NaN
+        mask = mask.to(scores.dtype)
+        blocked = (mask == -math.inf).all(dim=-1, keepdim=True)     # rows that may attend to nothing:
+        scores = scores + mask.masked_fill(blocked, 0.0)            # their softmax would be NaN
         weights = scores.softmax(dim=-1).masked_fill(blocked, 0.0)
     if dropout > 0:
         weights = F.dropout(weights, dropout)
@@ -66,12 +68,14 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
 # %% ../../notebooks/01_attention.ipynb #def-check-attention-arguments-query
 def _check_attention_arguments(query, key, value, mask, dropout):
     for name, tensor in (("query", query), ("key", key), ("value", value)):
-        if not tensor.is_floating_point() or tensor.dtype != query.dtype:
-            raise TypeError("query, key and value must share one floating-point dtype, "
-                            f"got {name} of {tensor.dtype} beside query of {query.dtype}")
+        if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+            raise TypeError(f"{name} must be a floating-point tensor, got {_kind(tensor)}")
         if tensor.dim() < 2:
             raise ValueError(f"{name} must have at least two dimensions, (..., length, width), "
                              f"got {tuple(tensor.shape)}")
+    dtypes = (query.dtype, key.dtype, value.dtype)
+    if len(set(dtypes)) > 1 and not torch.is_autocast_enabled(query.device.type):
+        raise TypeError(f"query, key and value must share one dtype, got {', '.join(map(str, dtypes))}")
     if query.size(-1) != key.size(-1) or query.size(-1) == 0:
         raise ValueError(f"query and key must have the same width d_k of at least 1, got {query.size(-1)} "
                          f"and {key.size(-1)}")
@@ -89,10 +93,14 @@ def _check_attention_arguments(query, key, value, mask, dropout):
         _check_mask(mask, (*batch, query.size(-2), key.size(-2)))
 
 
+def _kind(thing):
+    return thing.dtype if isinstance(thing, torch.Tensor) else type(thing).__name__
+
+
 def _check_mask(mask, shape):
-    if mask.dtype != torch.bool and not mask.is_floating_point():
-        raise TypeError("mask must be boolean (True = may attend) or floating point (added to the scores), "
-                        f"got {mask.dtype}")
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool and not mask.is_floating_point():
+        raise TypeError("mask must be a tensor, boolean (True = may attend) or floating point (added to "
+                        f"the scores), got {_kind(mask)}")
     try:
         fits = torch.broadcast_shapes(mask.shape, shape) == torch.Size(shape)
     except RuntimeError:
