@@ -47,7 +47,7 @@ def lab(folder, workplace):
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         _wait(f"http://127.0.0.1:{port}/api/status?token={token}", server, workplace / "lab.log")
-        yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}"
+        yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?reset&token={token}"
     finally:
         server.terminate()
         try:

@@ -35,6 +35,11 @@ def previous_by_plane(n):
     return 2000 * key.roll(1, dims=0), key
 
 
+def previous_by_parabola(n):
+    position = torch.arange(n).float()
+    return 20 * torch.stack([position - 1, torch.ones(n)], dim=1), torch.stack([2 * position, -position ** 2], dim=1)
+
+
 def rescale_by_root_mean_square(query, key):
     query = query / query.square().mean(-1, keepdim=True).sqrt()
     key = key / key.square().mean(-1, keepdim=True).sqrt()
@@ -46,8 +51,19 @@ def repaired_by_adding(query, key, value):
     return F.softmax(query @ key.T * query.size(1) ** -0.5 + mask, -1) @ value
 
 
-VARIANTS = [("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.3", window_by_loop),
-            ("1.3", window_from_two_triangles), ("1.4", rescale_by_root_mean_square), ("1.5", repaired_by_adding),
+def rescale_by_standard_deviation(query, key):
+    query, key = query / query.std(-1, keepdim=True), key / key.std(-1, keepdim=True)
+    return query @ key.T / math.sqrt(query.size(-1))
+
+
+def rescale_by_layer_norm(query, key):
+    query, key = F.layer_norm(query, query.shape[-1:]), F.layer_norm(key, key.shape[-1:])
+    return query @ key.T / math.sqrt(query.size(-1))
+
+
+VARIANTS = [("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", previous_by_parabola),
+            ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation), ("1.3", rescale_by_layer_norm),
+            ("1.4", window_by_loop), ("1.4", window_from_two_triangles), ("1.5", repaired_by_adding),
             ("1.5", lambda q, k, v: scaled_dot_product_attention(q, k, v, causal_mask(len(q)))[0])]
 
 
@@ -89,32 +105,44 @@ def test_a_stub_is_not_attempted_yet(number, stub, capsys):
     assert capsys.readouterr().out == f"{number} not attempted yet\n"
 
 
-def test_an_answer_that_raises_is_reported_with_its_error():
-    with pytest.raises(WrongAnswer, match="1.3 stopped with IndexError: list index"):
-        check("1.3", lambda n, width: [][0])
+@pytest.mark.parametrize(("number", "answer", "message"), [
+    ("1.4", lambda n, width: [][0], "1.4 stopped with IndexError: list index"),
+    ("1.4", lambda n, width: torch.ones(2, 2, dtype=torch.bool), "has shape (2, 2), expected"),
+    ("1.4", lambda n, width: window_by_loop(n, width).float(), "is of type torch.float32, expected torch.bool"),
+    ("1.4", lambda n, width: window_by_loop(n, width).triu(), "your query 1 may not look at key 0 (1 back); it may"),
+    ("1.4", lambda n, width: window_by_loop(n, width).tril(-1), "your query 0 may not look at key 0 (itself); it may"),
+    ("1.1", 11, "11 is not right"),
+    ("1.1", 9.3, "the plain average"),
+    ("1.2", lambda n: (10 * torch.eye(n), torch.eye(n)[:, :3]), "d_k) twice"),
+    ("1.2", lambda n: (3 * torch.eye(n), torch.eye(n).roll(1, dims=1)), "at least 0.99 is asked for"),
+    ("1.3", lambda query, key: query @ key.T * math.nan, "contains NaN"),
+    ("1.3", lambda query, key: query @ key.T, "its own score by 1 or more"),
+    ("1.3", lambda query, key: 2 * rescale_by_layer_norm(query, key), "the scores have deviation"),
+    ("1.3", lambda query, key: query, "the scores have shape (300, 16), expected (T, S) = (300, 300)"),
+    ("1.5", scaled_dot_product_attention, "must be one tensor or number, got tuple"),
+])
+def test_other_wrong_answers_are_told_where(number, answer, message):
+    with pytest.raises(WrongAnswer) as caught:
+        check(number, answer)
+    assert message in str(caught.value)
 
 
-def test_a_wrong_shape_type_and_number_are_named():
-    with pytest.raises(WrongAnswer, match=r"has shape \(2, 2\), expected"):
-        check("1.3", lambda n, width: torch.ones(2, 2, dtype=torch.bool))
-    with pytest.raises(WrongAnswer, match="is of type torch.float32, expected torch.bool"):
-        check("1.3", lambda n, width: window_by_loop(n, width).float())
-    with pytest.raises(WrongAnswer, match="expected 12, got 11"):
-        check("1.1", 11)
-    with pytest.raises(WrongAnswer, match="contains NaN"):
-        check("1.4", lambda query, key: query @ key.T * math.nan)
+def test_a_number_is_not_given_away():
+    with pytest.raises(WrongAnswer) as caught:
+        check("1.1", 13.5)
+    assert "12" not in str(caught.value)
 
 
 def test_a_reference_is_not_compared_with_changed_inputs():
-    def destroys_its_inputs(query, key):
-        scores = rescale_by_root_mean_square(query, key)
-        query.zero_()
-        key.zero_()
-        return scores
+    def destroys_its_inputs(query, key, value):
+        output = repaired_by_adding(query, key, value)
+        for tensor in (query, key, value):
+            tensor.zero_()
+        return output
 
-    check("1.4", destroys_its_inputs)
+    check("1.5", destroys_its_inputs)
     with pytest.raises(WrongAnswer):
-        check("1.4", lambda query, key: query.zero_() @ key.zero_().T)
+        check("1.5", lambda query, key, value: query.zero_() @ key.zero_().T @ value.zero_())
 
 
 def test_a_wrong_answer_is_one_line_in_a_notebook():

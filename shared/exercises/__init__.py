@@ -33,6 +33,8 @@ class Exercise:
 
     reference: the solution, a function or a number.    inputs(generator): a tuple of arguments, new for every trial.
     observe(answer, *inputs): what is compared, a tensor or a number; by default the answer itself, or what it returns.
+    tolerance: how far both may be apart, absolute up to 1 and relative beyond.
+    tell(observed, expected, place): one sentence on the first place where an unknown wrong answer is wrong.
     worked: the way to the solution in words, where the reference is a number.
     """
 
@@ -43,6 +45,7 @@ class Exercise:
     inputs: Callable = lambda generator: ()
     observe: Callable = lambda answer, *inputs: answer(*inputs) if callable(answer) else answer
     tolerance: float = 1e-4
+    tell: Callable = lambda observed, expected, place: f"expected {expected:.4g} at {list(place)}, got {observed:.4g}"
     worked: str = ""
 
 
@@ -65,9 +68,8 @@ def check(number, answer):
         raise WrongAnswer(f"✗ {number} stopped with {type(error).__name__}: {error}") from error
     for trial, observed in enumerate(results):
         expected = _observe(exercise, exercise.reference, trial)
-        problem = _difference(observed, expected, exercise.tolerance)
-        if problem:
-            raise WrongAnswer(f"✗ {number}: {_diagnose(exercise, observed, trial) or problem}")
+        if not _agree(observed, expected, exercise.tolerance):
+            raise WrongAnswer(f"✗ {number}: {_diagnosis(exercise, observed, trial) or _problem(exercise, observed, expected)}")
     print(f"✓ {number} {exercise.title}: correct")
 
 
@@ -115,28 +117,36 @@ def _inputs(exercise, trial):
 
 def _observe(exercise, answer, trial):
     """What is compared."""
-    return torch.as_tensor(exercise.observe(answer, *_inputs(exercise, trial)))
+    result = exercise.observe(answer, *_inputs(exercise, trial))
+    if not isinstance(result, (torch.Tensor, int, float)):
+        raise TypeError(f"the answer must be one tensor or number, got {type(result).__name__}")
+    return torch.as_tensor(result)
 
 
-def _diagnose(exercise, observed, trial):
+def _agree(observed, expected, tolerance):
+    if observed.shape != expected.shape or (observed.dtype == torch.bool) != (expected.dtype == torch.bool):
+        return False
+    observed, expected = observed.double(), expected.double()
+    both_nan = observed.isnan() & expected.isnan()
+    return bool((both_nan | ((observed - expected).abs() <= tolerance * expected.abs().clamp(min=1))).all())
+
+
+def _diagnosis(exercise, observed, trial):
+    """The diagnosis of the known mistake that gives what was observed, or None."""
     for mistake in exercise.mistakes:
-        if not _difference(observed, _observe(exercise, mistake.answer, trial), exercise.tolerance):
+        if _agree(observed, _observe(exercise, mistake.answer, trial), exercise.tolerance):
             return mistake.diagnosis
     return None
 
 
-def _difference(observed, expected, tolerance):
-    """None where both agree, else one sentence saying how they differ."""
+def _problem(exercise, observed, expected):
+    """One sentence saying how an answer that is no known mistake differs from the reference."""
     if observed.shape != expected.shape:
         return f"the result has shape {tuple(observed.shape)}, expected {tuple(expected.shape)}"
     if (observed.dtype == torch.bool) != (expected.dtype == torch.bool):
         return f"the result is of type {observed.dtype}, expected {expected.dtype}"
-    observed, expected = observed.double(), expected.double()
-    if observed.isnan().any() and not expected.isnan().any():
-        return "the result contains NaN"
-    if torch.allclose(observed, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
-        return None
-    gap = (observed - expected).abs().nan_to_num(nan=torch.inf)
+    if observed.isnan().any():
+        return "the result contains NaN: is there a row that may attend to nothing, or a division by 0?"
+    gap = (observed.double() - expected.double()).abs()
     place = tuple(int(index) for index in torch.unravel_index(gap.argmax(), gap.shape)) if gap.dim() else ()
-    where = f" at {list(place)}" if place else ""
-    return f"expected {expected[place]:.4g}{where}, got {observed[place]:.4g}"
+    return exercise.tell(observed[place].item(), expected[place].item(), place)

@@ -16,79 +16,29 @@ def previous_token(n):
     return query, key
 
 
-def _attends_to_itself(n):
-    return 100 * torch.eye(n), torch.eye(n)
-
-
-def _attends_to_the_next(n):
-    return 100 * torch.eye(n), torch.eye(n).roll(-1, dims=1)
-
-
-def _attends_too_weakly(n):
-    return torch.eye(n), torch.eye(n).roll(1, dims=1)
-
-
 def _length(generator):
     return (int(torch.randint(4, 13, (), generator=generator, device=generator.device)),)
 
 
 def _weights_after_the_first(answer, n):
     query, key = answer(n)
-    return scaled_dot_product_attention(query, key, key)[1][1:]
+    if len(query) != n or query.shape != key.shape:
+        raise ValueError(f"for n = {n} the query has shape {tuple(query.shape)} and the key {tuple(key.shape)}, expected ({n}, d_k) twice")
+    return (query @ key.T).float().softmax(dim=-1)[1:]
+
+
+def _tell_weight(observed, expected, place):
+    token, source = place[0] + 1, place[1]
+    wanted = "at least 0.99" if expected > 0.5 else "at most 0.01"
+    return f"token {token} gives token {source} the weight {observed:.2g}, {wanted} is asked for"
 
 
 # 1.3 ------------------------------------------------------------------------------------------------------------------
-def window_mask(n, width):
-    query = torch.arange(n)[:, None]            # (n, 1)
-    key = torch.arange(n)[None, :]              # (1, n)
-    return (key <= query) & (key > query - width)
-
-
-def _window_to_both_sides(n, width):
-    distance = torch.arange(n)[:, None] - torch.arange(n)[None, :]
-    return distance.abs() < width
-
-
-def _window_one_too_wide(n, width):
-    return window_mask(n, width + 1)
-
-
-def _window_inverted(n, width):
-    return ~window_mask(n, width)
-
-
-def _causal_without_window(n, width):
-    return causal_mask(n)
-
-
-def _length_and_width(generator):
-    n = int(torch.randint(6, 12, (), generator=generator, device=generator.device))
-    return n, 2 + n % 3
-
-
-# 1.4 ------------------------------------------------------------------------------------------------------------------
 def rescale(query, key):
     d_k = query.size(-1)
     query = F.normalize(query, dim=-1)          # every row has length 1: the scale of the input is gone
     key = F.normalize(key, dim=-1)
     return query @ key.transpose(-2, -1) * math.sqrt(d_k)       # random unit vectors: deviation 1/√d_k, times √d_k
-
-
-def _divides_again(query, key):
-    return rescale(query, key) / query.size(-1)
-
-
-def _forgets_the_factor(query, key):
-    return rescale(query, key) / math.sqrt(query.size(-1))
-
-
-def _only_the_query(query, key):
-    return F.normalize(query, dim=-1) @ key.transpose(-2, -1)
-
-
-def _divides_by_measured_deviation(query, key):
-    scores = query @ key.transpose(-2, -1)
-    return scores / scores.std()
 
 
 def _normalises_the_wrong_axis(query, key):
@@ -97,9 +47,42 @@ def _normalises_the_wrong_axis(query, key):
 
 
 def _query_and_key(generator):
-    scale = 3 ** torch.randn(2, generator=generator, device=generator.device)
-    query, key = torch.randn(2, 24, 16, generator=generator, device=generator.device) * scale[:, None, None]
-    return query, key
+    query, key = torch.randn(2, 300, 16, generator=generator, device=generator.device)
+    return 3 * query, 0.1 * key
+
+
+def _deviation_and_dependence(answer, query, key):
+    """Standard deviation of the scores, and how the score of pair 0 changes with the scale of its key, and of the others."""
+    scores, larger = answer(query.clone(), key.clone()), key.clone()
+    if scores.shape != (len(query), len(key)):
+        raise ValueError(f"the scores have shape {tuple(scores.shape)}, expected (T, S) = {(len(query), len(key))}")
+    larger[0] *= 10
+    own, others = answer(query.clone(), larger)[0, 0], answer(query.clone(), torch.cat([key[:1], 10 * key[1:]]))[0, 0]
+    return torch.stack([scores.std(), (own - scores[0, 0]).abs().clamp(max=1), (others - scores[0, 0]).abs().clamp(max=1)])
+
+
+def _tell_deviation(observed, expected, place):
+    return (f"with queries of deviation 3 and keys of deviation 0.1 the scores have deviation {observed:.3g}, expected 1",
+            f"a key ten times as long changes its own score by {observed:.2g} or more, expected 0",
+            f"a score changes by {observed:.2g} or more when *other* keys get longer, expected 0")[place[0]]
+
+
+# 1.4 ------------------------------------------------------------------------------------------------------------------
+def window_mask(n, width):
+    query = torch.arange(n)[:, None]            # (n, 1)
+    key = torch.arange(n)[None, :]              # (1, n)
+    return (key <= query) & (key > query - width)
+
+
+def _tell_mask(observed, expected, place):
+    allowed, wanted = ("may" if value else "may not" for value in (observed, expected))
+    when = "in the future" if place[1] > place[0] else "itself" if place[1] == place[0] else f"{place[0] - place[1]} back"
+    return f"your query {place[0]} {allowed} look at key {place[1]} ({when}); it {wanted}, in one of the cases tried"
+
+
+def _length_and_width(generator):
+    n = int(torch.randint(6, 12, (), generator=generator, device=generator.device))
+    return n, 2 + n % 3
 
 
 # 1.5 ------------------------------------------------------------------------------------------------------------------
@@ -110,31 +93,25 @@ def repaired(query, key, value):
     return scores.masked_fill(~mask, -math.inf).softmax(dim=-1) @ value
 
 
-def _as_found(query, key, value):
-    n = query.size(-2)
-    scores = query @ key.transpose(-2, -1) / math.sqrt(n)
-    mask = torch.ones(n, n, dtype=torch.bool).triu()
-    return scores.masked_fill(~mask, -math.inf).softmax(dim=-1) @ value
+def _attend(divisor, keep):
+    """A variation of the reference: scores divided by divisor(n, d_k), and a mask made by keep(ones)."""
+    def answer(query, key, value):
+        mask = keep(torch.ones(len(query), len(query), dtype=torch.bool))
+        scores = query @ key.T / divisor(*query.shape)
+        return scores.masked_fill(~mask, -math.inf).softmax(dim=-1) @ value
+    return answer
 
 
-def _only_the_mask_repaired(query, key, value):
-    n = query.size(-2)
-    scores = query @ key.transpose(-2, -1) / math.sqrt(n)
-    mask = torch.ones(n, n, dtype=torch.bool).tril()
-    return scores.masked_fill(~mask, -math.inf).softmax(dim=-1) @ value
+def _root_of_length(n, d_k):
+    return math.sqrt(n)
 
 
-def _only_the_scale_repaired(query, key, value):
-    n, d_k = query.shape[-2:]
-    scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)
-    mask = torch.ones(n, n, dtype=torch.bool).triu()
-    return scores.masked_fill(~mask, -math.inf).softmax(dim=-1) @ value
+def _root_of_width(n, d_k):
+    return math.sqrt(d_k)
 
 
-def _sees_only_what_came_before(query, key, value):
-    n = query.size(-2)
-    mask = torch.ones(n, n, dtype=torch.bool).tril(diagonal=-1)
-    return scaled_dot_product_attention(query, key, value, mask)[0].index_fill(-2, torch.tensor([0]), math.nan)
+def _nothing(n, d_k):
+    return 1.0
 
 
 def _query_key_value(generator):
@@ -148,6 +125,8 @@ EXERCISES = {
         reference=12.0,
         worked="e to the power of 0, ln 2 and ln 5 is 1, 2 and 5. They sum to 8, so the weights are 1/8, 2/8 and 5/8,\n"
                "and the output is 8/8 + 2·4/8 + 5·16/8 = 1 + 1 + 10 = 12.",
+        tolerance=0.01,
+        tell=lambda observed, expected, place: f"{observed:g} is not right, and none of the usual mistakes either. hint(\"1.1\") helps",
         hints=("The softmax takes the exponential of each score: what is e to the power of ln 5?",
                "The three exponentials are 1, 2 and 5. Divide each by their sum.",
                "The weights are 1/8, 2/8 and 5/8. The output is the average of the values with these weights."),
@@ -165,45 +144,62 @@ EXERCISES = {
         inputs=_length,
         observe=_weights_after_the_first,
         tolerance=0.01,
+        tell=_tell_weight,
         hints=("Describe each position by a one-hot vector: torch.eye(n) has one a row. When is the dot product of two of them 1?",
                "Let the query of token t be one-hot number t. Which token's key must be one-hot number t, too?",
                "Token s must answer to number s + 1: shift the columns of torch.eye(n) by one. Then make the scores large."),
         mistakes=(
-            Mistake(_attends_to_itself, "every token finds itself: the key of token s must match the query of token s + 1"),
-            Mistake(_attends_to_the_next, "every token finds the next one: shift the keys the other way"),
-            Mistake(_attends_too_weakly, "the right key scores highest, but the weight is far from 1: softmax looks at gaps "
+            Mistake(lambda n: (100 * torch.eye(n), torch.eye(n)),
+                    "every token finds itself: the key of token s must match the query of token s + 1"),
+            Mistake(lambda n: (100 * torch.eye(n), torch.eye(n).roll(-1, dims=1)),
+                    "every token finds the next one: shift the keys the other way"),
+            Mistake(lambda n: (torch.eye(n), torch.eye(n).roll(1, dims=1)),
+                    "the right key scores highest, but the weight is far from 1: softmax looks at gaps "
                                          "between scores, so make them larger (section 1, the twice as long query)"),
         )),
     "1.3": Exercise(
-        title="a causal window",
-        reference=window_mask,
-        inputs=_length_and_width,
-        hints=("Start from causal_mask(n): which of its True entries are too far back?",
-               "Write query positions as a column, torch.arange(n)[:, None], key positions as a row, and compare them.",
-               "Two conditions, joined by &: key <= query, and key > query - width."),
-        mistakes=(
-            Mistake(_window_to_both_sides, "position 0 may look at position 1: a window is not yet causal, the future "
-                                           "must stay closed (section 5)"),
-            Mistake(_window_one_too_wide, "one key too many: the query itself counts as one of the `width` keys"),
-            Mistake(_window_inverted, "exactly inverted: in this course, as in F.scaled_dot_product_attention, "
-                                      "True means may attend"),
-            Mistake(_causal_without_window, "causal, but the window is missing: keys of `width` or more positions back "
-                                            "must be closed"),
-        )),
-    "1.4": Exercise(
         title="scores that ignore the scale of their inputs",
         reference=rescale,
         inputs=_query_and_key,
+        observe=_deviation_and_dependence,
+        tolerance=0.05,
+        tell=_tell_deviation,
         hints=("Give every query and every key the same length first: F.normalize(x, dim=-1) makes it 1.",
                "The dot product of two random vectors of length 1 in d_k dimensions has standard deviation 1/√d_k.",
                "So multiply by √d_k, where the usual formula divides."),
         mistakes=(
-            Mistake(_divides_again, "standard deviation 1/d_k: vectors of length 1 need a factor √d_k, not a divisor"),
-            Mistake(_forgets_the_factor, "standard deviation 1/√d_k: almost even attention. Which factor brings it to 1?"),
-            Mistake(_only_the_query, "the scores still grow with the keys: normalise both"),
-            Mistake(_divides_by_measured_deviation, "the deviation is 1, but every score now depends on all other queries "
+            Mistake(lambda query, key: rescale(query, key) / query.size(-1),
+                    "standard deviation 1/d_k: vectors of length 1 need a factor √d_k, not a divisor"),
+            Mistake(lambda query, key: rescale(query, key) * math.sqrt(query.size(-1)),
+                    "standard deviation √d_k: the vectors still have length √d_k each; divide by √d_k once"),
+            Mistake(lambda query, key: rescale(query, key) / math.sqrt(query.size(-1)),
+                    "standard deviation 1/√d_k: almost even attention. Which factor brings it to 1?"),
+            Mistake(lambda query, key: F.normalize(query, dim=-1) @ key.T,
+                    "the scores still grow with the keys: normalise both"),
+            Mistake(lambda query, key: query @ key.T / (query @ key.T).std(),
+                    "the deviation is 1, but every score now depends on all other queries "
                                                     "and keys: normalise each vector by itself"),
             Mistake(_normalises_the_wrong_axis, "you normalised over the tokens: each *vector* shall have length 1, dim=-1"),
+        )),
+    "1.4": Exercise(
+        title="a causal window",
+        reference=window_mask,
+        inputs=_length_and_width,
+        tell=_tell_mask,
+        hints=("Start from causal_mask(n): which of its True entries are too far back?",
+               "Write query positions as a column, torch.arange(n)[:, None], key positions as a row, and compare them.",
+               "Two conditions, joined by &: key <= query, and key > query - width."),
+        mistakes=(
+            Mistake(lambda n, width: window_mask(n, width) | window_mask(n, width).T,
+                    "position 0 may look at position 1: a window is not yet causal, the future "
+                                           "must stay closed (section 5)"),
+            Mistake(lambda n, width: window_mask(n, width + 1),
+                    "one key too many: the query itself counts as one of the `width` keys"),
+            Mistake(lambda n, width: ~window_mask(n, width),
+                    "exactly inverted: in this course, as in F.scaled_dot_product_attention, "
+                                      "True means may attend"),
+            Mistake(lambda n, width: causal_mask(n), "causal, but the window is missing: keys of `width` or more positions back "
+                                            "must be closed"),
         )),
     "1.5": Exercise(
         title="find two bugs from their symptoms",
@@ -213,10 +209,19 @@ EXERCISES = {
                "Symptom 2: something depends on the *length* that should depend on the *width*.",
                "tril instead of triu, and √d_k, the size of the last axis, instead of √n."),
         mistakes=(
-            Mistake(_as_found, "both bugs are still there: the first token sees the whole future, and the scores are divided "
+            Mistake(_attend(_root_of_length, torch.triu),
+                    "both bugs are still there: the first token sees the whole future, and the scores are divided "
                                "by √n"),
-            Mistake(_only_the_mask_repaired, "the mask is right now. The scores are still divided by the root of the length"),
-            Mistake(_only_the_scale_repaired, "the scale is right now. Token t still sees the future and not the past"),
-            Mistake(_sees_only_what_came_before, "NaN in the first row: a token must see itself, or the first one sees nothing"),
+            Mistake(_attend(_root_of_length, torch.tril),
+                    "the mask is right now. The scores are still divided by the root of the length"),
+            Mistake(_attend(_root_of_width, torch.triu),
+                    "the scale is right now. Token t still sees the future and not the past"),
+            Mistake(_attend(_nothing, torch.tril), "the mask is right now. The scores are not divided at all: why √d_k is in section 4"),
+            Mistake(_attend(_root_of_width, torch.ones_like),
+                    "the scale is right now. Without a mask, token t still sees the future"),
+            Mistake(_attend(_nothing, torch.ones_like),
+                    "both are gone now: the scores need √d_k (section 4), the future a mask (section 5)"),
+            Mistake(_attend(_root_of_width, lambda ones: ones.tril(diagonal=-1)),
+                    "NaN in the first row: a token must see itself, or the first one sees nothing"),
         )),
 }
