@@ -51,7 +51,9 @@ def attention_map(weights, targets, sources=None, title=None, ax=None, labels=("
     if ax is None:
         size = 0.52 if len(sources) <= 8 else 0.32
         figure, (ax,) = new(1.6 + size * len(sources), 1.1 + 0.7 * size * len(targets))
-    seaborn.heatmap(weights, ax=ax, vmin=0, vmax=1, cmap=ATTENTION, cbar=False, annot=len(sources) <= 8, fmt=".2f", linewidths=0.5,
+    numbers = numpy.array([[f"{weight:.2f}" if weight else "" for weight in row] for row in weights])     # exact 0: blank
+    seaborn.heatmap(weights, ax=ax, vmin=0, vmax=1, cmap=ATTENTION, cbar=False, linewidths=0.5,
+                    annot=numbers if len(sources) <= 8 else None, fmt="",
                     linecolor="#DDDDDD", annot_kws={"size": 8}, xticklabels=sources, yticklabels=targets)
     ax.set(title=title or "", ylabel=labels[0], xlabel=labels[1])
     ax.tick_params(left=False, bottom=False)
@@ -75,15 +77,16 @@ def attention_maps(maps, targets, sources=None, title=None, labels=("query of", 
 def matrices(parts, title=None):
     """A calculation as a row of matrices with their numbers: a list of (name, tensor, role) and of signs such as "=".
 
-    role: "query", "key", "value" or "score"; it gives the colour. A fourth entry names the rows.
+    role: "query", "key", "value" or "score"; it gives the colour, grey for negative numbers. A fourth entry names the
+    rows, a fifth the columns.
     """
     shown = [part if isinstance(part, str) else (part[0], numpy.atleast_2d(array(part[1])), *part[2:]) for part in parts]
     widths = [0.6 if isinstance(part, str) else part[1].shape[1] + 0.4 for part in shown]
     tallest = max(part[1].shape[0] for part in shown if not isinstance(part, str))
-    figure, axes = new(1.3 + 0.47 * sum(widths), 0.9 + 0.3 * tallest, 1, len(shown), title, width_ratios=widths)
+    figure, axes = new(1.3 + 0.5 * sum(widths), 1.3 + 0.3 * tallest, 1, len(shown), title, width_ratios=widths)
     for ax, part in zip(axes, shown):
         ax.axis("off")
-        ax.set(xlim=(0, 1), ylim=(tallest, 0))
+        ax.set(xlim=(0, 1), ylim=(tallest + 0.9, 0))
         if isinstance(part, str):
             ax.text(0.5, tallest / 2, part, ha="center", va="center", fontsize=14)
         else:
@@ -91,18 +94,18 @@ def matrices(parts, title=None):
     return figure
 
 
-def _matrix(ax, tallest, name, numbers, role, names=None):
-    rows, columns = numbers.shape
-    top = (tallest - rows) / 2
+def _matrix(ax, tallest, name, numbers, role, rows=None, columns=None):
+    top = (tallest - len(numbers)) / 2
     largest = max(abs(numbers).max(), 1e-9)
-    ax.set_xlim(0, columns)
+    ax.set_xlim(0, numbers.shape[1])
     for (i, j), number in numpy.ndenumerate(numbers):
-        strength = 0.08 + 0.62 * abs(number) / largest
-        ax.add_patch(matplotlib.patches.Rectangle((j, top + i), 1, 1, fc=ROLES[role], alpha=strength, ec="white"))
-        ax.text(j + 0.5, top + i + 0.5, f"{number:.3g}" if abs(number) >= 0.1 or number == 0 else f"{number:.2f}",
-                ha="center", va="center", fontsize=8, color=INK)
-    for i, row_name in enumerate(names or []):
-        ax.text(-0.15, top + i + 0.5, row_name, ha="right", va="center", fontsize=8.5)
+        colour, strength = ROLES[role] if number >= 0 else INK, 0.06 + 0.6 * abs(number) / largest
+        ax.add_patch(matplotlib.patches.Rectangle((j, top + i), 1, 1, fc=colour, alpha=strength, ec="white"))
+        ax.text(j + 0.5, top + i + 0.5, f"{number:.3g}", ha="center", va="center", fontsize=8, color=INK)
+    for i, row in enumerate(rows or []):
+        ax.text(-0.15, top + i + 0.5, row, ha="right", va="center", fontsize=8.5)
+    for j, column in enumerate(columns or []):
+        ax.text(j + 0.5, top + len(numbers) + 0.45, column, ha="center", va="center", fontsize=7)
     ax.set_title(name, fontsize=9.5, fontweight="normal", loc="center")
 
 

@@ -54,8 +54,7 @@ def softmax_rows(rows, title=None):
             ax = axes[line * len(rows) + k]
             row = numpy.sort(array(row))[::-1]
             ax.bar(range(1, 13), row[:12], color=colour, width=0.8)
-            ax.axhline(1 / len(row), color=INK, lw=0.8, ls="--")
             ax.set_title(f"{kind}, {name}", fontweight="normal", fontsize=9.5)
             ax.set(ylim=(0, 1), xticks=[1, 4, 8, 12], ylabel="weight" if k == 0 else "")
-    axes[-2].set_xlabel("the twelve largest weights (dashed: an even share)")
+    axes[-2].set_xlabel("the twelve largest of one query's 64 weights")
     return figure

@@ -12,7 +12,7 @@ CLAIMS = range(8, 16)
 WIDGET = "application/vnd.jupyter.widget"
 MACHINE_PATH = re.compile(r"/home/|/root/|/Users/|/tmp/|/work/|[A-Z]:\\+Users")
 NBVAL_MARK = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", flags=re.MULTILINE)
-LAB = re.compile(r"#{1,2} Lab\b")
+LAB = re.compile(r"^#{1,2} Lab\b", flags=re.MULTILINE)
 
 
 def load(path):
@@ -76,12 +76,15 @@ def pictures(notebook):
 
 def core_length(notebook):
     """The core is what comes before the heading of the lab."""
-    cells = notebook["cells"]
-    lab = next((n for n, cell in enumerate(cells) if cell["cell_type"] == "markdown" and LAB.match(cell["source"])), None)
-    if lab is None:
-        yield "there is no markdown cell that begins with the heading `# Lab` or `## Lab`"
-    codes = sum(cell["cell_type"] == "code" for cell in cells[:lab])
-    words = sum(len(cell["source"].split()) for cell in cells[:lab] if cell["cell_type"] == "markdown")
+    codes, words = 0, 0
+    for cell in notebook["cells"]:
+        lab = LAB.search(cell["source"]) if cell["cell_type"] == "markdown" else None
+        codes += cell["cell_type"] == "code"
+        words += len(cell["source"][:lab.start() if lab else None].split()) if cell["cell_type"] == "markdown" else 0
+        if lab:
+            break
+    else:
+        yield "no line of a markdown cell is the heading `# Lab` or `## Lab`"
     if codes > CORE_CELLS:
         yield f"the core has {codes} code cells, at most {CORE_CELLS} are allowed"
     if words > CORE_WORDS:

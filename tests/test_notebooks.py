@@ -37,7 +37,7 @@ def test_file_is_small(path):
 @each_lesson
 def test_a_learner_who_has_installed_nothing_is_told_what_to_run(path, tmp_path):
     codes = [cell["source"] for cell in hygiene.load(path)["cells"] if cell["cell_type"] == "code"]
-    first = next(code for code in codes if not code.startswith("#| default_exp"))
+    first = next(code for code in codes if any(line and not line.startswith("#") for line in code.splitlines()))
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", first]      # sees the standard library only
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
@@ -144,7 +144,8 @@ def test_every_check_has_a_planted_violation():
 def test_limits_themselves_are_allowed(tmp_path):
     def fill(notebook):
         more(v4.new_code_cell, "1", 46)(notebook)
-        source(0, "word " * 5000)(notebook)
+        source(0, "word " * 4999)(notebook)
+        source(-2, "last\n\n# Lab\nand more words\n")(notebook)
     assert list(hygiene.core_length(planted(fill, tmp_path))) == []
 
 
