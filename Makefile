@@ -61,11 +61,13 @@ $(READY): requirements.txt pyproject.toml
 	@$(if $(TORCH),false,$(RUN) $(NEW_ENOUGH)) || rm -rf $(VENV)
 	@mkdir -p $(VENV)
 	@{ $(PYTHON) -m venv $(VENV) && $(if $(TORCH),$(KEEP_TORCH) &&) \
-	$(PIP) install -r $(if $(TORCH),$(VENV)/,)requirements.txt; } >$(VENV)/install.log 2>&1 || { \
+	$(PIP) install -r $(if $(TORCH),$(VENV)/requirements.txt && $(KEPT),requirements.txt); } >$(VENV)/install.log 2>&1 || { \
 	echo "Installation failed; is there a network? The reason is at the end of $(VENV)/install.log" >&2; exit 1; }
 	@echo "$(MADE_FOR)" >$(READY)
 
 # A .pth file shows .venv-keep the packages of PYTHON: the system's, the user's, a venv's or conda's, and editable ones.
 KEEP_TORCH = $(PYTHON) -c 'import site; folders = site.getsitepackages() + [site.getusersitepackages()] * bool(site.ENABLE_USER_SITE); \
-	print("import site; [site.addsitedir(folder) for folder in", folders, end="]\n")' >$(VENV)/kept.pth && \
-	mv $(VENV)/kept.pth $(VENV)/lib/python3.*/site-packages && grep -v '^torch==' requirements.txt >$(VENV)/requirements.txt
+	print(*(f"import site; site.addsitedir({folder!r})" for folder in folders), sep="\n")' >$(VENV)/kept.pth && \
+	mv $(VENV)/kept.pth $(VENV)/lib/python3.*/site-packages && grep -v '^torch==' requirements.txt >$(VENV)/requirements.txt && \
+	$(RUN) -c 'import torch; print(f"torch=={torch.__version__}")' >>$(VENV)/requirements.txt
+KEPT = $(RUN) -c 'import sys, torch; sys.exit(torch.__file__.startswith(sys.prefix) and "pip replaced the PyTorch of $(PYTHON)")'

@@ -1,5 +1,6 @@
 """What a computation costs, counted: no clock is involved, so the numbers are the same on every machine."""
 
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -25,3 +26,18 @@ def longest_chain(output):
             length[node] = 1 + max((length[earlier] for earlier in before), default=0)
             waiting.pop()
     return length[output.grad_fn]
+
+
+def kept_for_backward(function, *inputs):
+    """How many numbers autograd keeps from `function(*inputs)` for the backward pass, each tensor counted once."""
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // tensor.element_size()
+        alive.append(tensor)        # or its address could be given to another tensor
+        return tensor
+
+    alive = []
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        function(*inputs)
+    return sum(kept.values())

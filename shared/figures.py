@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 QUERY, KEY, VALUE, WRONG, OTHER, INK, FAINT = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#333333", "#BBBBBB"
 ROLES = {"query": QUERY, "key": KEY, "value": VALUE, "score": OTHER}
 ATTENTION = seaborn.blend_palette(["#FFFFFF", "#4B2E83"], as_cmap=True)      # white: no weight, violet: all of it
-ALLOWED = seaborn.blend_palette(["#FFFFFF", VALUE], as_cmap=True)
+WEIGHT = "#6B54A3"                                              # bars of weights, and squares of a mask
 STYLE = {"figure.dpi": 110, "savefig.dpi": 110, "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold",
          "axes.titlelocation": "left", "axes.labelsize": 10, "axes.spines.right": False, "axes.spines.top": False,
          "axes.edgecolor": INK, "text.color": INK, "xtick.labelsize": 9, "ytick.labelsize": 9}
@@ -109,19 +109,21 @@ def _matrix(ax, tallest, name, numbers, role, rows=None, columns=None):
     ax.set_title(name, fontsize=9.5, fontweight="normal", loc="center")
 
 
-def bars(rows, labels, title=None, colours=None, ylim=(0, 1), ylabel="weight", even=None, columns=None):
+def bars(rows, labels, title=None, colours=None, ylim=(0, 1), xlabel="", ylabel="weight", even=None, columns=None):
     """Rows of numbers as bar charts with one scale: name → row. `even` draws a dashed line at that height."""
     columns = columns or len(rows)
     lines = -(-len(rows) // columns)
     figure, axes = new(max(4.2, 3.0 * columns), 0.9 + 1.5 * lines, lines, columns, title, sharex=True, sharey=True)
     for k, (ax, (name, row)) in enumerate(zip(axes, rows.items())):
-        ax.bar(range(len(labels)), array(row), color=colours[k] if colours else QUERY, width=0.75)
+        ax.bar(range(len(labels)), array(row), color=colours[k] if colours else WEIGHT, width=0.75)
         ax.set_title(name, fontweight="normal", fontsize=9.5)
         ax.set_xticks(range(len(labels)), labels)
         if even is not None:
             ax.axhline(even, color=INK, lw=0.8, ls="--")
         if k % columns == 0:
             ax.set(ylim=ylim, ylabel=ylabel)
+        if k >= len(rows) - columns:
+            ax.set_xlabel(xlabel)
     return figure
 
 
@@ -175,7 +177,7 @@ def masks(pictures, targets, sources=None, title=None):
     figure, axes = new((1.3 + size * len(sources)) * len(pictures), 1.6 + size * len(targets), 1, len(pictures), title)
     for k, (ax, (name, mask)) in enumerate(zip(axes, pictures.items())):
         mask = numpy.broadcast_to(array(mask).squeeze(), (len(targets), len(sources)))
-        seaborn.heatmap(mask, ax=ax, vmin=0, vmax=1.3, cmap=ALLOWED, cbar=False,
+        seaborn.heatmap(mask, ax=ax, vmin=0, vmax=1, cmap=seaborn.blend_palette(["#FFFFFF", WEIGHT], as_cmap=True), cbar=False,
                         linewidths=0.8, linecolor="#DDDDDD", square=True, xticklabels=sources,
                         yticklabels=targets if k == 0 else False)
         ax.set(xlabel="keys", ylabel="queries" if k == 0 else "")

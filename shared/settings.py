@@ -39,6 +39,25 @@ def device():
         raise ValueError(f"LESSON_DEVICE must name a device such as cpu, cuda, cuda:1 or mps, got {text!r}") from None
 
 
+class Random:
+    """Random tensors that are the same on every device: drawn on the CPU, then moved to the lesson's."""
+
+    def __init__(self, number):
+        self._generator = torch.Generator("cpu").manual_seed(number)
+
+    def normal(self, *shape):
+        """Mean 0, variance 1."""
+        return torch.randn(*shape, generator=self._generator, device="cpu").to(device())
+
+    def uniform(self, *shape):
+        """At least 0 and below 1."""
+        return torch.rand(*shape, generator=self._generator, device="cpu").to(device())
+
+    def integers(self, end, *shape):
+        """Whole numbers from 0 to `end` - 1."""
+        return torch.randint(end, shape, generator=self._generator, device="cpu").to(device())
+
+
 def generator(number=None):
-    """A random generator on the lesson's device, seeded with `number`, by default with this run's seed."""
-    return torch.Generator(device()).manual_seed(seed() if number is None else number)
+    """A source of random tensors, seeded with `number`, by default with this run's seed."""
+    return Random(seed() if number is None else number)

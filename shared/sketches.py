@@ -29,32 +29,34 @@ def paths(tokens, title=None):
     """Lesson 01: the way from the first token to the last, hop by hop in a recurrent network, in one hop by attention."""
     figure, (chain, direct) = new(8.4, 2.2, 1, 2, title)
     last = len(tokens) - 1
-    for ax, name in ((chain, f"recurrent: {last} steps, one after another"), (direct, "attention: 1 step, for any length")):
-        ax.set(xlim=(-0.6, last + 0.6), ylim=(-0.6, 1.3))
+    for ax, name, top in ((chain, f"recurrent: {last} steps, one after another", "states"),
+                          (direct, "attention: 1 step, for any length", "outputs")):
+        ax.set(xlim=(-1.5, last + 0.6), ylim=(-0.6, 1.3))
         ax.axis("off")
         ax.set_title(name, fontweight="normal", fontsize=9.5)
+        ax.text(-1.5, 0.95, top, fontsize=9, color=INK)
+        ax.text(-1.5, -0.05, "words", fontsize=9, color=INK)
         for k, token in enumerate(tokens):
-            ax.text(k, -0.35, token, ha="center", fontsize=9)
+            ax.text(k, -0.4, token, ha="center", fontsize=9)
             ax.plot([k, k], [0, 1], "o", color=INK, ms=7, mfc="white", zorder=3)
-            ax.annotate("", (k, 0.88), (k, 0.12), arrowprops={"arrowstyle": "->", "color": FAINT})
-    for k in range(last):
-        chain.annotate("", (k + 0.88, 1), (k + 0.12, 1), arrowprops={"arrowstyle": "-|>", "color": WRONG, "lw": 2})
     for k in range(last + 1):
-        first = k == 0
-        direct.annotate("", (last - 0.05, 0.9), (k, 0.1), zorder=2 + first,
-                        arrowprops={"arrowstyle": "-|>", "color": QUERY if first else FAINT, "lw": 2.2 if first else 1})
+        chain.annotate("", (k, 0.88), (k, 0.12), arrowprops={"arrowstyle": "->", "color": FAINT})
+        if k < last:
+            chain.annotate("", (k + 0.88, 1), (k + 0.12, 1), arrowprops={"arrowstyle": "-|>", "color": QUERY, "lw": 2})
+        direct.annotate("", (last - 0.05, 0.9), (k, 0.1), zorder=2 + (k == 0),
+                        arrowprops={"arrowstyle": "-|>", "color": FAINT if k else QUERY, "lw": 1 if k else 2.2})
     return figure
 
 
 def softmax_rows(rows, title=None):
-    """Lesson 01: sorted rows of weights, name → (unscaled row, scaled row), one column a name."""
+    """Lesson 01: sorted weights, averaged over queries: name → (unscaled, scaled), each (queries, keys); one column a name."""
     figure, axes = new(8.4, 3.4, 2, len(rows), title, sharex=True, sharey=True)
     for k, (name, pair) in enumerate(rows.items()):
-        for line, (row, colour, kind) in enumerate(zip(pair, (WRONG, INK), ("unscaled", "scaled"))):
+        for line, (weights, colour, kind) in enumerate(zip(pair, (WRONG, INK), ("unscaled", "scaled"))):
             ax = axes[line * len(rows) + k]
-            row = numpy.sort(array(row))[::-1]
-            ax.bar(range(1, 13), row[:12], color=colour, width=0.8)
+            average = numpy.sort(array(weights), axis=1)[:, ::-1].mean(axis=0)
+            ax.bar(range(1, 13), average[:12], color=colour, width=0.8)
             ax.set_title(f"{kind}, {name}", fontweight="normal", fontsize=9.5)
             ax.set(ylim=(0, 1), xticks=[1, 4, 8, 12], ylabel="weight" if k == 0 else "")
-    axes[-2].set_xlabel("the twelve largest of one query's 64 weights")
+    axes[-2].set_xlabel(f"the twelve largest of {len(average)} weights, on average over {len(weights):,} queries")
     return figure

@@ -11,7 +11,8 @@ import made
 import pytest
 
 MAKEFILE = (made.ROOT / "Makefile").read_text(encoding="utf-8")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE", "MFLAGS"))}
+SETTINGS = ("TORCH", "PYTHON", "ARGS", "LESSON", "SEEDS", "SAVE", "MFLAGS")      # of the make that runs these tests
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE")) and name not in SETTINGS}
 
 pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="make is not installed: there are three pip lines")
 
@@ -117,6 +118,17 @@ def test_keeping_a_pytorch_that_is_not_there(tree):
     status, lines, errors = make(tree, "test", "TORCH=keep", f"PYTHON={python}")
     assert (status, lines, len(errors)) == (2, [], 1)
     assert "TORCH=keep" in errors[0] and not (tree / ".venv-keep").exists()
+
+
+def test_keeping_a_pytorch_sees_it_and_installs_no_other(tree):
+    (tree / "requirements.txt").write_text("numpy\ntorch==0.1\n")      # this torch is not to be had: there is no network
+    kept = subprocess.run([sys.executable, "-c", "import torch; print(torch.__file__)"], capture_output=True, text=True).stdout
+    status, lines, errors = make(tree, ".venv-keep/installed", "TORCH=keep", f"PYTHON={sys.executable}", PIP_NO_INDEX="1",
+                                 PIP_NO_DEPS="1")
+    assert (status, errors) == (0, []), (tree / ".venv-keep" / "install.log").read_text(encoding="utf-8")
+    seen = subprocess.run([tree / ".venv-keep" / "bin" / "python", "-c", "import torch; print(torch.__file__)"],
+                          capture_output=True, text=True)
+    assert seen.stdout == kept and seen.stderr == ""
 
 
 @pytest.mark.parametrize("arguments, said", [(["test", "TORCH=2.9"], "TORCH must be keep, or not be set; got 2.9"),

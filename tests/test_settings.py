@@ -31,7 +31,7 @@ def test_the_environment_changes_them_at_once(monkeypatch):
 
 def test_a_generator_repeats_itself_and_takes_its_number_from_the_run(monkeypatch):
     def drawn(*number):
-        return torch.randn(4, generator=settings.generator(*number), device=settings.device())
+        return settings.generator(*number).normal(4)
 
     first = drawn()
     assert first.equal(drawn())
@@ -40,4 +40,16 @@ def test_a_generator_repeats_itself_and_takes_its_number_from_the_run(monkeypatc
     monkeypatch.setenv("LESSON_SEED", "1")
     assert drawn().equal(drawn(1))
     assert first.equal(drawn(0))
-    assert settings.generator().device.type == settings.device().type
+
+
+def test_a_generator_draws_the_same_on_every_device(monkeypatch):
+    on_cpu = settings.generator(3)
+    expected = on_cpu.normal(2, 3), on_cpu.uniform(5), on_cpu.integers(7, 4)
+    monkeypatch.setenv("LESSON_DEVICE", "meta")         # stands for a device that is not the CPU
+    elsewhere = settings.generator(3)
+    drawn = elsewhere.normal(2, 3), elsewhere.uniform(5), elsewhere.integers(7, 4)
+    assert all(tensor.device.type == "meta" for tensor in drawn)
+    assert [tensor.shape for tensor in drawn] == [tensor.shape for tensor in expected]
+    assert expected[0].equal(torch.randn(2, 3, generator=torch.Generator().manual_seed(3)))
+    assert expected[1].min() >= 0 and expected[1].max() < 1
+    assert set(expected[2].tolist()) <= set(range(7))
