@@ -110,16 +110,19 @@ def test_a_stub_is_not_attempted_yet(number, stub, capsys):
     ("1.4", lambda n, width: torch.ones(2, 2, dtype=torch.bool), "has shape (2, 2), expected"),
     ("1.4", lambda n, width: window_by_loop(n, width).float(), "is of type torch.float32, expected torch.bool"),
     ("1.4", lambda n, width: window_by_loop(n, width).triu(), "your query 1 may not look at key 0 (1 back); it may"),
-    ("1.4", lambda n, width: window_by_loop(n, width).tril(-1), "your query 0 may not look at key 0 (itself); it may"),
+    ("1.4", lambda n, width: window_by_loop(n, width).T, "your query 0 may look at key 1 (in the future); it may not"),
+    ("1.4", lambda n, width: [[True]], "must be one tensor or number, got list"),
     ("1.1", 11, "11 is not right"),
     ("1.1", 9.3, "the plain average"),
     ("1.2", lambda n: (10 * torch.eye(n), torch.eye(n)[:, :3]), "d_k) twice"),
-    ("1.2", lambda n: (3 * torch.eye(n), torch.eye(n).roll(1, dims=1)), "at least 0.99 is asked for"),
+    ("1.2", lambda n: (3 * torch.eye(n), torch.eye(n).roll(1, dims=1)), "at least 0.99; token"),
+    ("1.2", lambda n: (50 * torch.eye(n), torch.eye(n).roll(-2, dims=1)), "and should to token"),
     ("1.3", lambda query, key: query @ key.T * math.nan, "contains NaN"),
-    ("1.3", lambda query, key: query @ key.T, "its own score by 1 or more"),
+    ("1.3", lambda query, key: query @ key.T, "the scores have deviation 2.4"),
+    ("1.3", lambda query, key: query @ key.T / 0.3 / 8, "changes its own score by 1 or more"),
     ("1.3", lambda query, key: 2 * rescale_by_layer_norm(query, key), "the scores have deviation"),
-    ("1.3", lambda query, key: query, "the scores have shape (300, 16), expected (T, S) = (300, 300)"),
-    ("1.5", scaled_dot_product_attention, "must be one tensor or number, got tuple"),
+    ("1.3", lambda query, key: query, "the scores have shape (300, 64), expected (T, S) = (300, 300)"),
+    ("1.5", scaled_dot_product_attention, "got several things; return one"),
 ])
 def test_other_wrong_answers_are_told_where(number, answer, message):
     with pytest.raises(WrongAnswer) as caught:
@@ -180,4 +183,7 @@ def test_every_exercise_stands_in_its_lesson_with_difficulty_minutes_and_check()
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(cell["source"]) for cell in cells)
         assert re.search(rf"\*\*Exercise {re.escape(number)} · [●○]{{3}} · \d+ minutes", text), number
-        assert f'check("{number}", ' in text
+        (stub,) = ["".join(cell["source"]) for cell in cells if f'check("{number}", ' in "".join(cell["source"])]
+        reference = EXERCISES[number].reference
+        if callable(reference):
+            assert f"def {reference.__name__}{inspect.signature(reference)}:" in stub

@@ -34,7 +34,8 @@ class Exercise:
     reference: the solution, a function or a number.    inputs(generator): a tuple of arguments, new for every trial.
     observe(answer, *inputs): what is compared, a tensor or a number; by default the answer itself, or what it returns.
     tolerance: how far both may be apart, absolute up to 1 and relative beyond.
-    tell(observed, expected, place): one sentence on the first place where an unknown wrong answer is wrong.
+    tell(observed, expected, place): one sentence on an answer that is wrong in a way not among `mistakes`; both tensors,
+    and the place where they differ most.
     worked: the way to the solution in words, where the reference is a number.
     """
 
@@ -45,7 +46,7 @@ class Exercise:
     inputs: Callable = lambda generator: ()
     observe: Callable = lambda answer, *inputs: answer(*inputs) if callable(answer) else answer
     tolerance: float = 1e-4
-    tell: Callable = lambda observed, expected, place: f"expected {expected:.4g} at {list(place)}, got {observed:.4g}"
+    tell: Callable = lambda observed, expected, place: f"expected {expected[place]:.4g} at {list(place)}, got {observed[place]:.4g}"
     worked: str = ""
 
 
@@ -119,7 +120,8 @@ def _observe(exercise, answer, trial):
     """What is compared."""
     result = exercise.observe(answer, *_inputs(exercise, trial))
     if not isinstance(result, (torch.Tensor, int, float)):
-        raise TypeError(f"the answer must be one tensor or number, got {type(result).__name__}")
+        kind = "several things; return one" if isinstance(result, tuple) else type(result).__name__
+        raise TypeError(f"the answer must be one tensor or number, got {kind}")
     return torch.as_tensor(result)
 
 
@@ -149,4 +151,4 @@ def _problem(exercise, observed, expected):
         return "the result contains NaN: is there a row that may attend to nothing, or a division by 0?"
     gap = (observed.double() - expected.double()).abs()
     place = tuple(int(index) for index in torch.unravel_index(gap.argmax(), gap.shape)) if gap.dim() else ()
-    return exercise.tell(observed[place].item(), expected[place].item(), place)
+    return exercise.tell(observed, expected, place)

@@ -28,9 +28,11 @@ def _weights_after_the_first(answer, n):
 
 
 def _tell_weight(observed, expected, place):
-    token, source = place[0] + 1, place[1]
-    wanted = "at least 0.99" if expected > 0.5 else "at most 0.01"
-    return f"token {token} gives token {source} the weight {observed:.2g}, {wanted} is asked for"
+    token, found = place[0] + 1, int(observed[place[0]].argmax())
+    if found == token - 1:
+        return (f"every token should give the previous one at least 0.99; token {token} gives it {observed.max(dim=1).values[token - 1]:.2f}. "
+                "Make the gaps between its scores larger")
+    return f"token {token} attends mostly to token {found}, and should to token {token - 1}"
 
 
 # 1.3 ------------------------------------------------------------------------------------------------------------------
@@ -47,7 +49,7 @@ def _normalises_the_wrong_axis(query, key):
 
 
 def _query_and_key(generator):
-    query, key = torch.randn(2, 300, 16, generator=generator, device=generator.device)
+    query, key = torch.randn(2, 300, 64, generator=generator, device=generator.device)
     return 3 * query, 0.1 * key
 
 
@@ -62,9 +64,10 @@ def _deviation_and_dependence(answer, query, key):
 
 
 def _tell_deviation(observed, expected, place):
-    return (f"with queries of deviation 3 and keys of deviation 0.1 the scores have deviation {observed:.3g}, expected 1",
-            f"a key ten times as long changes its own score by {observed:.2g} or more, expected 0",
-            f"a score changes by {observed:.2g} or more when *other* keys get longer, expected 0")[place[0]]
+    measured = f"{observed[place]:.3g}"
+    return (f"with queries of deviation 3 and keys of deviation 0.1 the scores have deviation {measured}, expected 1",
+            f"a key ten times as long changes its own score by {measured} or more, expected 0",
+            f"a score changes by {measured} or more when *other* keys get longer, expected 0")[place[0]]
 
 
 # 1.4 ------------------------------------------------------------------------------------------------------------------
@@ -75,9 +78,10 @@ def window_mask(n, width):
 
 
 def _tell_mask(observed, expected, place):
-    allowed, wanted = ("may" if value else "may not" for value in (observed, expected))
-    when = "in the future" if place[1] > place[0] else "itself" if place[1] == place[0] else f"{place[0] - place[1]} back"
-    return f"your query {place[0]} {allowed} look at key {place[1]} ({when}); it {wanted}, in one of the cases tried"
+    query, key = place
+    when = "in the future" if key > query else "itself" if key == query else f"{query - key} back"
+    does, should = ("may" if mask[place] else "may not" for mask in (observed, expected))
+    return f"your query {query} {does} look at key {key} ({when}); it {should}, in one of the cases tried"
 
 
 def _length_and_width(generator):
@@ -110,8 +114,16 @@ def _root_of_width(n, d_k):
     return math.sqrt(d_k)
 
 
+def _width(n, d_k):
+    return d_k
+
+
 def _nothing(n, d_k):
     return 1.0
+
+
+def _zeroes_after_the_softmax(query, key, value):
+    return (query @ key.T / math.sqrt(query.size(-1))).softmax(dim=-1).tril() @ value
 
 
 def _query_key_value(generator):
@@ -134,6 +146,7 @@ EXERCISES = {
             Mistake(16.0, "that is the value of the best key alone: a *soft* dictionary mixes all values (section 1)"),
             Mistake(28 / 3, "that is the plain average: the weights must depend on the scores (section 1)"),
             Mistake(4 * math.log(2) + 16 * math.log(5), "you used the scores themselves as weights: softmax first"),
+            Mistake(88 / 7, "you took e to the power of 0 as 0: it is 1"),
             Mistake(96.0, "the exponentials are right, but weights sum to 1: divide them by their sum"),
             Mistake((4 * math.log(2) + 16 * math.log(5)) / math.log(10),
                     "you divided the scores by their sum: softmax takes exponentials first"),
@@ -195,6 +208,10 @@ EXERCISES = {
                                            "must stay closed (section 5)"),
             Mistake(lambda n, width: window_mask(n, width + 1),
                     "one key too many: the query itself counts as one of the `width` keys"),
+            Mistake(lambda n, width: window_mask(n, width - 1),
+                    "one key too few: the query itself and `width − 1` before it make `width` keys"),
+            Mistake(lambda n, width: window_mask(n, width).tril(-1),
+                    "a token does not see itself: the first one then sees nothing at all (section 6)"),
             Mistake(lambda n, width: ~window_mask(n, width),
                     "exactly inverted: in this course, as in F.scaled_dot_product_attention, "
                                       "True means may attend"),
@@ -221,6 +238,11 @@ EXERCISES = {
                     "the scale is right now. Without a mask, token t still sees the future"),
             Mistake(_attend(_nothing, torch.ones_like),
                     "both are gone now: the scores need √d_k (section 4), the future a mask (section 5)"),
+            Mistake(_attend(_width, torch.tril), "the mask is right now. Divide by the *root* of the width, √d_k"),
+            Mistake(_attend(_root_of_width, lambda ones: ones.tril(diagonal=1)),
+                    "tril(1) opens one place too many: each token still sees the next one"),
+            Mistake(_zeroes_after_the_softmax, "you set weights to zero after the softmax: rows sum to less than 1, and the "
+                                               "future still leaks (section 5)"),
             Mistake(_attend(_root_of_width, lambda ones: ones.tril(diagonal=-1)),
                     "NaN in the first row: a token must see itself, or the first one sees nothing"),
         )),
