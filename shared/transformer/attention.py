@@ -12,34 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# %% ../../notebooks/01_attention.ipynb #def-scaled-dot-product-attention
-def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
-    """softmax(query @ keyᵀ / √d_k + mask) @ value, and the weights (Vaswani et al. 2017, §3.2.1, eq. 1).
 
-    query (..., T, d_k), key (..., S, d_k), value (..., S, d_v): floating point; leading dimensions broadcast.
-    mask: broadcasts to (..., T, S); boolean, True = may attend, or floating point, added to the scores.
-    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Not 0: always applied.
-    Returns output (..., T, d_v) and weights (..., T, S), after dropout. A query that may attend to nothing,
-    because its whole row is masked or S = 0, gets zero weights and zero output; gradients stay finite.
-    Raises TypeError for a wrong dtype, ValueError for shapes that do not fit or dropout outside [0, 1).
-    """
-    _check_attention_arguments(query, key, value, mask, dropout)
-    query = query / math.sqrt(query.size(-1))                   # before the product: float16 could overflow
-    scores = query @ key.transpose(-2, -1)                      # (..., T, S)
-    if mask is None:
-        weights = scores.softmax(dim=-1)
-    else:
-        if mask.dtype == torch.bool:
-            mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -math.inf)
-        mask = mask.to(scores.dtype)
-        blocked = (mask == -math.inf).all(dim=-1, keepdim=True)     # rows that may attend to nothing:
-        scores = scores + mask.masked_fill(blocked, 0.0)            # their softmax would be NaN
-        weights = scores.softmax(dim=-1).masked_fill(blocked, 0.0)
-    if dropout > 0:
-        weights = F.dropout(weights, dropout)
-    return weights @ value, weights
-
-# %% ../../notebooks/01_attention.ipynb #def-check-attention-arguments-query
 def _check_attention_arguments(query, key, value, mask, dropout):
     for name, tensor in (("query", query), ("key", key), ("value", value)):
         if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
@@ -82,6 +55,33 @@ def _check_mask(mask, shape):
     if not fits:
         raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores, "
                          f"(..., T, S) = {tuple(shape)}")
+
+# %% ../../notebooks/01_attention.ipynb #def-scaled-dot-product-attention
+def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
+    """softmax(query @ keyᵀ / √d_k + mask) @ value, and the weights (Vaswani et al. 2017, §3.2.1, eq. 1).
+
+    query (..., T, d_k), key (..., S, d_k), value (..., S, d_v): floating point; leading dimensions broadcast.
+    mask: broadcasts to (..., T, S); boolean, True = may attend, or floating point, added to the scores.
+    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Not 0: always applied.
+    Returns output (..., T, d_v) and weights (..., T, S), after dropout. A query that may attend to nothing,
+    because its whole row is masked or S = 0, gets zero weights and zero output; gradients stay finite.
+    Raises TypeError for a wrong dtype, ValueError for shapes that do not fit or dropout outside [0, 1).
+    """
+    _check_attention_arguments(query, key, value, mask, dropout)
+    query = query / math.sqrt(query.size(-1))                   # before the product: float16 could overflow
+    scores = query @ key.transpose(-2, -1)                      # (..., T, S)
+    if mask is None:
+        weights = scores.softmax(dim=-1)
+    else:
+        if mask.dtype == torch.bool:
+            mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -math.inf)
+        mask = mask.to(scores.dtype)
+        blocked = (mask == -math.inf).all(dim=-1, keepdim=True)     # rows that may attend to nothing:
+        scores = scores + mask.masked_fill(blocked, 0.0)            # their softmax would be NaN
+        weights = scores.softmax(dim=-1).masked_fill(blocked, 0.0)
+    if dropout > 0:
+        weights = F.dropout(weights, dropout)
+    return weights @ value, weights
 
 # %% ../../notebooks/01_attention.ipynb #def-causal-mask-t-s
 def causal_mask(T, S=None, device=None):
