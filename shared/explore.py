@@ -26,14 +26,14 @@ def explore(draw, alt, **controls):
 
     widgets = {name: _control(name, value) for name, value in controls.items()}
 
-    def picture():
-        return _bundle(draw(**{name: widget.value for name, widget in widgets.items()}), alt)
+    def picture(small):
+        return _bundle(draw(**{name: widget.value for name, widget in widgets.items()}), alt, small)
 
-    data, metadata = picture()
+    data, metadata = picture(small=True)
     handle = display(data, raw=True, metadata=metadata, display_id=True)
 
     def redraw(_):
-        data, metadata = picture()
+        data, metadata = picture(small=False)
         update_display(data, raw=True, metadata=metadata, display_id=handle.display_id)
 
     for widget in widgets.values():
@@ -44,15 +44,18 @@ def explore(draw, alt, **controls):
     display({"text/plain": text, "application/vnd.jupyter.widget-view+json": view}, raw=True)
 
 
-def _bundle(figure, alt):
+def _bundle(figure, alt, small=True):
+    """What Jupyter displays, and its metadata. `small`: a third of the bytes for a file, not worth its time while live."""
     if not isinstance(figure, Figure):
         raise TypeError(f"a picture must be a matplotlib Figure, got {type(figure).__name__}")
     if not alt:
         raise ValueError("a picture needs a text alternative: alt must not be empty")
-    drawn, buffer = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", bbox_inches="tight")
-    picture = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)      # a third of the size
-    picture.save(buffer, "png", optimize=True)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", pil_kwargs={"compress_level": 1})
+    if small:
+        picture = Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        picture.save(buffer, "png", optimize=True)
     png = base64.b64encode(buffer.getvalue()).decode("ascii")
     return {"image/png": png, "text/plain": f"[picture: {alt}]"}, {"image/png": {"alt": alt}}
 

@@ -89,9 +89,7 @@ def test_a_control_redraws_the_same_display(screen, widgets):
     widgets["kind"].value = "curve"
     widgets["dots"].value = True
     expected = [draw(5), draw(5, "curve"), draw(5, "curve", True)]
-    for figure in expected:
-        show(figure, "a line")
-    assert screen.updates == screen.shown[2:]
+    assert screen.updates == [module._bundle(figure, "a line", small=False) for figure in expected]
     widgets["dots"].value = True                            # the same value again: nothing to draw
     assert len(screen.updates) == 3
 

@@ -129,3 +129,12 @@ def test_the_lessons_are_found_in_order():
     assert run.find()[0].name.startswith("01_")
     assert run.find("01") == run.find("1") == run.find()[:1]
     assert all(isinstance(path, pathlib.Path) for path in run.find())
+
+
+def test_claims_are_handed_on_to_a_file_of_the_callers(tmp_path, monkeypatch):
+    made.write(made.notebook(CLAIMS, "claim('near', 1, '≥', 1)"), tmp_path / "01_one.ipynb")
+    monkeypatch.setenv("LESSON_CLAIMS", str(tmp_path / "claims.jsonl"))
+    assert [entry["name"] for entry in run.execute(tmp_path / "01_one.ipynb", 0).claims] == ["near"]
+    assert [entry["name"] for entry in run.execute(tmp_path / "01_one.ipynb", 4).claims] == ["near"]
+    lines = (tmp_path / "claims.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [0, 4]

@@ -22,10 +22,9 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
 
 def pair(length, dtype, mask, direction, batch=4, num_heads=4, d_head=32):
     """Two functions without arguments, ours and PyTorch's, that do the same work and return its results."""
-    generator = settings.generator()
+    rng = settings.generator()
     query, key, value, direction_of_loss = (
-        torch.randn(batch, num_heads, length, d_head, generator=generator, device=settings.device()).to(DTYPES[dtype])
-        for _ in range(4))
+        rng.normal(batch, num_heads, length, d_head).to(DTYPES[dtype]) for _ in range(4))
     inputs = [tensor.requires_grad_(direction == "forward + backward") for tensor in (query, key, value)]
     allowed = causal_mask(length, device=settings.device()) if mask == "causal" else None
 
