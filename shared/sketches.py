@@ -17,7 +17,7 @@ def query_among_keys(query, keys, names, weights, title=None):
         plane.annotate(name, (x, y), xytext=(6, 6), textcoords="offset points", fontsize=9)
     plane.annotate("", query, (0, 0), arrowprops={"arrowstyle": "-|>", "color": QUERY, "lw": 2.2})
     plane.annotate("query", query, xytext=(4, -12), textcoords="offset points", color=QUERY, fontsize=9.5)
-    plane.set(xlim=(-3.4, 3.4), ylim=(-3.2, 3.2), aspect="equal", xlabel="a thing?", ylabel="something that happens?")
+    plane.set(xlim=(-3.4, 3.4), ylim=(-3.2, 3.2), aspect="equal", xlabel="thing", ylabel="event")
     chart.barh(range(len(names)), weights, color=[ATTENTION(float(weight)) for weight in weights], edgecolor=INK, lw=0.6)
     chart.set_yticks(range(len(names)), names)
     chart.set(xlim=(0, 1), xlabel="weight")
@@ -29,7 +29,7 @@ def paths(tokens, title=None):
     """Lesson 01: the way from the first token to the last, hop by hop in a recurrent network, in one hop by attention."""
     figure, (chain, direct) = new(8.4, 2.2, 1, 2, title)
     last = len(tokens) - 1
-    for ax, name, top in ((chain, f"recurrent: {last} steps, one after another", "states"),
+    for ax, name, top in ((chain, f"recurrent: {last + 1} steps, one after another", "states"),
                           (direct, "attention: 1 step, for any length", "outputs")):
         ax.set(xlim=(-1.5, last + 0.6), ylim=(-0.6, 1.3))
         ax.axis("off")
@@ -40,7 +40,7 @@ def paths(tokens, title=None):
             ax.text(k, -0.4, token, ha="center", fontsize=9)
             ax.plot([k, k], [0, 1], "o", color=INK, ms=7, mfc="white", zorder=3)
     for k in range(last + 1):
-        chain.annotate("", (k, 0.88), (k, 0.12), arrowprops={"arrowstyle": "->", "color": FAINT})
+        chain.annotate("", (k, 0.88), (k, 0.12), arrowprops={"arrowstyle": "-|>", "color": FAINT if k else QUERY, "lw": 1 if k else 2})
         if k < last:
             chain.annotate("", (k + 0.88, 1), (k + 0.12, 1), arrowprops={"arrowstyle": "-|>", "color": QUERY, "lw": 2})
         direct.annotate("", (last - 0.05, 0.9), (k, 0.1), zorder=2 + (k == 0),

@@ -21,7 +21,9 @@ def _length(generator):
 
 
 def _weights_after_the_first(answer, n):
-    query, key = answer(n)
+    query, key = pair = answer(n)
+    if not all(isinstance(part, torch.Tensor) for part in pair):
+        raise TypeError(f"return two tensors, query and key, not {type(query).__name__} and {type(key).__name__}")
     if len(query) != n or query.shape != key.shape:
         raise ValueError(f"for n = {n} the query has shape {tuple(query.shape)} and the key {tuple(key.shape)}, expected ({n}, d_k) twice")
     return (query @ key.T).float().softmax(dim=-1)[1:]
@@ -49,25 +51,27 @@ def _normalises_the_wrong_axis(query, key):
 
 
 def _query_and_key(generator):
-    query, key = torch.randn(2, 300, 64, generator=generator, device=generator.device)
+    d_k = 2 ** int(torch.randint(6, 8, (), generator=generator, device=generator.device))
+    query, key = torch.randn(2, 300, d_k, generator=generator, device=generator.device)
     return 3 * query, 0.1 * key
 
 
 def _deviation_and_dependence(answer, query, key):
-    """Standard deviation of the scores, and how the score of pair 0 changes with the scale of its key, and of the others."""
-    scores, larger = answer(query.clone(), key.clone()), key.clone()
+    """Deviation of the scores; how one changes when its key, or every other key, gets longer; how far a row is from summing to 1."""
+    scores, own, others = answer(query.clone(), key.clone()), key.clone(), 10 * key
+    own[0], others[0] = 10 * key[0], key[0]
     if scores.shape != (len(query), len(key)):
         raise ValueError(f"the scores have shape {tuple(scores.shape)}, expected (T, S) = {(len(query), len(key))}")
-    larger[0] *= 10
-    own, others = answer(query.clone(), larger)[0, 0], answer(query.clone(), torch.cat([key[:1], 10 * key[1:]]))[0, 0]
-    return torch.stack([scores.std(), (own - scores[0, 0]).abs().clamp(max=1), (others - scores[0, 0]).abs().clamp(max=1)])
+    changes = [(answer(query.clone(), longer) - scores)[0, 0].abs().clamp(max=1) for longer in (own, others)]
+    return torch.stack([scores.std(), *changes, (scores.sum(dim=-1) - 1).abs().mean().clamp(max=1)])
 
 
 def _tell_deviation(observed, expected, place):
     measured = f"{observed[place]:.3g}"
     return (f"with queries of deviation 3 and keys of deviation 0.1 the scores have deviation {measured}, expected 1",
             f"a key ten times as long changes its own score by {measured} or more, expected 0",
-            f"a score changes by {measured} or more when *other* keys get longer, expected 0")[place[0]]
+            f"a score changes by {measured} or more when *other* keys get longer, expected 0",
+            "each row sums to 1: return the scores, before the softmax")[place[0]]
 
 
 # 1.4 ------------------------------------------------------------------------------------------------------------------
@@ -106,29 +110,14 @@ def _attend(divisor, keep):
     return answer
 
 
-def _root_of_length(n, d_k):
-    return math.sqrt(n)
-
-
-def _root_of_width(n, d_k):
-    return math.sqrt(d_k)
-
-
-def _width(n, d_k):
-    return d_k
-
-
-def _nothing(n, d_k):
-    return 1.0
-
-
 def _zeroes_after_the_softmax(query, key, value):
     return (query @ key.T / math.sqrt(query.size(-1))).softmax(dim=-1).tril() @ value
 
 
 def _query_key_value(generator):
     n = int(torch.randint(5, 12, (), generator=generator, device=generator.device))
-    return tuple(torch.randn(3, n, 3 * n, generator=generator, device=generator.device))
+    query, key, value = torch.randn(3, n, 3 * n, generator=generator, device=generator.device)
+    return query, key, value[:, :4]
 
 
 EXERCISES = {
@@ -185,6 +174,7 @@ EXERCISES = {
                     "standard deviation 1/d_k: vectors of length 1 need a factor √d_k, not a divisor"),
             Mistake(lambda query, key: rescale(query, key) * math.sqrt(query.size(-1)),
                     "standard deviation √d_k: the vectors still have length √d_k each; divide by √d_k once"),
+            Mistake(lambda query, key: rescale(query, key).softmax(dim=-1), "these are weights: return the scores, before the softmax"),
             Mistake(lambda query, key: rescale(query, key) / math.sqrt(query.size(-1)),
                     "standard deviation 1/√d_k: almost even attention. Which factor brings it to 1?"),
             Mistake(lambda query, key: F.normalize(query, dim=-1) @ key.T,
@@ -199,7 +189,7 @@ EXERCISES = {
         reference=window_mask,
         inputs=_length_and_width,
         tell=_tell_mask,
-        hints=("Start from causal_mask(n): which of its True entries are too far back?",
+        hints=("Start from the causal mask, torch.ones(n, n, dtype=torch.bool).tril(): which of its entries are too far back?",
                "Write query positions as a column, torch.arange(n)[:, None], key positions as a row, and compare them.",
                "Two conditions, joined by &: key <= query, and key > query - width."),
         mistakes=(
@@ -226,24 +216,30 @@ EXERCISES = {
                "Symptom 2: something depends on the *length* that should depend on the *width*.",
                "tril instead of triu, and √d_k, the size of the last axis, instead of √n."),
         mistakes=(
-            Mistake(_attend(_root_of_length, torch.triu),
+            Mistake(_attend(lambda n, d_k: math.sqrt(n), torch.triu),
                     "both bugs are still there: the first token sees the whole future, and the scores are divided "
                                "by √n"),
-            Mistake(_attend(_root_of_length, torch.tril),
+            Mistake(_attend(lambda n, d_k: math.sqrt(n), torch.tril),
                     "the mask is right now. The scores are still divided by the root of the length"),
-            Mistake(_attend(_root_of_width, torch.triu),
+            Mistake(_attend(lambda n, d_k: math.sqrt(d_k), torch.triu),
                     "the scale is right now. Token t still sees the future and not the past"),
-            Mistake(_attend(_nothing, torch.tril), "the mask is right now. The scores are not divided at all: why √d_k is in section 4"),
-            Mistake(_attend(_root_of_width, torch.ones_like),
+            Mistake(_attend(lambda n, d_k: 1, torch.tril), "the mask is right now. The scores are not divided at all: why √d_k is in section 4"),
+            Mistake(_attend(lambda n, d_k: math.sqrt(d_k), torch.ones_like),
                     "the scale is right now. Without a mask, token t still sees the future"),
-            Mistake(_attend(_nothing, torch.ones_like),
+            Mistake(_attend(lambda n, d_k: 1, torch.ones_like),
                     "both are gone now: the scores need √d_k (section 4), the future a mask (section 5)"),
-            Mistake(_attend(_width, torch.tril), "the mask is right now. Divide by the *root* of the width, √d_k"),
-            Mistake(_attend(_root_of_width, lambda ones: ones.tril(diagonal=1)),
+            Mistake(_attend(lambda n, d_k: d_k, torch.tril), "the mask is right now. Divide by the *root* of the width, √d_k"),
+            Mistake(_attend(lambda n, d_k: math.sqrt(d_k), lambda ones: ones.tril(diagonal=1)),
                     "tril(1) opens one place too many: each token still sees the next one"),
+            Mistake(_attend(lambda n, d_k: n, torch.tril), "the mask is right now. Divide by the root of the *width*"),
+            Mistake(_attend(lambda n, d_k: 1 / math.sqrt(d_k), torch.tril), "the mask is right now. Divide by √d_k, do not multiply"),
+            Mistake(lambda q, k, v: (q @ k.T / math.sqrt(q.size(-1))).tril().softmax(dim=-1) @ v,
+                    "you set forbidden *scores* to 0; a score of 0 is not a weight of 0 (section 5, padding)"),
+            Mistake(lambda q, k, v: (q @ k.T / math.sqrt(q.size(-1))).masked_fill(~causal_mask(len(q)), -math.inf).softmax(0) @ v,
+                    "rows do not sum to 1: the softmax runs over the queries (section 9)"),
             Mistake(_zeroes_after_the_softmax, "you set weights to zero after the softmax: rows sum to less than 1, and the "
                                                "future still leaks (section 5)"),
-            Mistake(_attend(_root_of_width, lambda ones: ones.tril(diagonal=-1)),
+            Mistake(_attend(lambda n, d_k: math.sqrt(d_k), lambda ones: ones.tril(diagonal=-1)),
                     "NaN in the first row: a token must see itself, or the first one sees nothing"),
         )),
 }
