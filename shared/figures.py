@@ -163,6 +163,7 @@ def curves(x, lines, title=None, xlabel="", ylabel="", floors=None, marks=None, 
 
 def _name_ends(ax, x, ends):
     """Write each curve's name beside its end, names at least 13 points apart."""
+    ax.autoscale_view()         # or the transform below would still be that of empty axes
     lowest = -math.inf
     for name, (y, colour) in sorted(ends.items(), key=lambda end: end[1][0]):
         height = ax.transData.transform((x, y))[1] * 72 / ax.figure.dpi

@@ -115,6 +115,8 @@ def test_a_stub_is_not_attempted_yet(number, stub, capsys):
     ("1.1", 11, "11 is not right"),
     ("1.1", 9.3, "the plain average"),
     ("1.2", lambda n: (10 * torch.eye(n), torch.eye(n)[:, :3]), "d_k) twice"),
+    ("1.2", lambda n: torch.eye(n), "return two tensors, query and key"),
+    ("1.2", lambda n: (torch.arange(n), torch.arange(n)), "d_k) twice"),
     ("1.2", lambda n: (3 * torch.eye(n), torch.eye(n).roll(1, dims=1)), "at least 0.99; token"),
     ("1.2", lambda n: (50 * torch.eye(n), torch.eye(n).roll(-2, dims=1)), "and should to token"),
     ("1.3", lambda query, key: query @ key.T * math.nan, "contains NaN"),

@@ -21,10 +21,11 @@ def _length(generator):
 
 
 def _weights_after_the_first(answer, n):
-    query, key = pair = answer(n)
-    if not all(isinstance(part, torch.Tensor) for part in pair):
-        raise TypeError(f"return two tensors, query and key, not {type(query).__name__} and {type(key).__name__}")
-    if len(query) != n or query.shape != key.shape:
+    pair = answer(n)
+    if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, torch.Tensor) for part in pair):
+        raise TypeError(f"return two tensors, query and key, each ({n}, d_k) for n = {n}")
+    query, key = pair
+    if query.dim() != 2 or len(query) != n or query.shape != key.shape:
         raise ValueError(f"for n = {n} the query has shape {tuple(query.shape)} and the key {tuple(key.shape)}, expected ({n}, d_k) twice")
     return (query @ key.T).float().softmax(dim=-1)[1:]
 
@@ -34,7 +35,8 @@ def _tell_weight(observed, expected, place):
     if found == token - 1:
         return (f"every token should give the previous one at least 0.99; token {token} gives it {observed.max(dim=1).values[token - 1]:.2f}. "
                 "Make the gaps between its scores larger")
-    return f"token {token} attends mostly to token {found}, and should to token {token - 1}"
+    return (f"token {token} attends mostly to token {found}, and should to token {token - 1}. If it is always the last: "
+            "long keys win every dot product")
 
 
 # 1.3 ------------------------------------------------------------------------------------------------------------------

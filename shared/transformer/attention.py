@@ -62,7 +62,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
 
     query (..., T, d_k), key (..., S, d_k), value (..., S, d_v): floating point; leading dimensions broadcast.
     mask: broadcasts to (..., T, S); boolean, True = may attend, or floating point, added to the scores.
-    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Not 0: always applied.
+    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Applied if above 0.
     Returns output (..., T, d_v) and weights (..., T, S), after dropout. A query that may attend to nothing,
     because its whole row is masked or S = 0, gets zero weights and zero output; gradients stay finite.
     Raises TypeError for a wrong dtype, ValueError for shapes that do not fit or dropout outside [0, 1).
