@@ -62,7 +62,7 @@ def check(number, answer):
     exercise = _find(number)
     try:
         if _is_missing(exercise, answer):
-            print(f"{number} not attempted yet")
+            print(f"{number} not attempted yet{' (the function returns nothing)' if callable(answer) else ''}")
             return
         results = [_observe(exercise, answer, trial) for trial in range(TRIALS)]
     except Exception as error:

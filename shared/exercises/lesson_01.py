@@ -22,7 +22,7 @@ def _length(generator):
 
 def _weights_after_the_first(answer, n):
     pair = answer(n)
-    if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, torch.Tensor) for part in pair):
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(part, torch.Tensor) for part in pair):
         raise TypeError(f"return two tensors, query and key, each ({n}, d_k) for n = {n}")
     query, key = pair
     if query.dim() != 2 or len(query) != n or query.shape != key.shape:
@@ -59,12 +59,13 @@ def _query_and_key(generator):
 
 
 def _deviation_and_dependence(answer, query, key):
-    """Deviation of the scores; how one changes when its key, or every other key, gets longer; how far a row is from summing to 1."""
+    """Deviation of the scores; how one changes when its key, all others, or the queries get longer; how far a row is from summing to 1."""
     scores, own, others = answer(query.clone(), key.clone()), key.clone(), 10 * key
     own[0], others[0] = 10 * key[0], key[0]
     if scores.shape != (len(query), len(key)):
         raise ValueError(f"the scores have shape {tuple(scores.shape)}, expected (T, S) = {(len(query), len(key))}")
-    changes = [(answer(query.clone(), longer) - scores)[0, 0].abs().clamp(max=1) for longer in (own, others)]
+    pairs = ((query, own), (query, others), (10 * query, key))
+    changes = [(answer(q.clone(), k.clone()) - scores)[0, 0].abs().clamp(max=1) for q, k in pairs]
     return torch.stack([scores.std(), *changes, (scores.sum(dim=-1) - 1).abs().mean().clamp(max=1)])
 
 
@@ -73,6 +74,7 @@ def _tell_deviation(observed, expected, place):
     return (f"with queries of deviation 3 and keys of deviation 0.1 the scores have deviation {measured}, expected 1",
             f"a key ten times as long changes its own score by {measured} or more, expected 0",
             f"a score changes by {measured} or more when *other* keys get longer, expected 0",
+            f"queries ten times as long change a score by {measured} or more, expected 0",
             "each row sums to 1: return the scores, before the softmax")[place[0]]
 
 
