@@ -57,7 +57,8 @@ def record(name, run, seeds=range(5), tolerance=0.1):
 
 def _listed(result):
     try:
-        return {key: numpy.asarray(value, dtype=float).tolist() for key, value in result.items()}
+        plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in result.items()}   # of any device
+        return {key: numpy.asarray(value, dtype=float).tolist() for key, value in plain.items()}
     except (AttributeError, TypeError, ValueError):
         raise TypeError(f"a seed's result must be a dict of name → number or list of numbers, got {result!r}") from None
 
