@@ -155,7 +155,8 @@ def curves(x, lines, title=None, xlabel="", ylabel="", floors=None, marks=None, 
     for axis in log:
         getattr(ax, f"set_{axis}scale")("log", base=2 if axis == "x" else 10)
     if "x" in log:
-        ax.set_xticks(x[::2], [f"{number:g}" for number in x[::2]])
+        ticks = x if len(x) <= 6 else x[::2]
+        ax.set_xticks(ticks, [f"{number:g}" for number in ticks])
         ax.minorticks_off()
     _name_ends(ax, x[-1], ends)
     return figure

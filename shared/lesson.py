@@ -9,9 +9,10 @@ from .claims import claim
 from .evidence import record
 from .exercises import check, hint, solution
 from .explore import explore, show
+from .fit import fit
 from .settings import device, generator, pick, seed
 
-__all__ = ["check", "claim", "counts", "device", "explore", "figures", "generator", "hint", "pick", "properties", "record",
+__all__ = ["check", "claim", "counts", "device", "explore", "figures", "fit", "generator", "hint", "pick", "properties", "record",
            "seed", "show", "sketches", "solution", "start"]
 
 

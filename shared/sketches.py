@@ -1,8 +1,9 @@
 """Pictures drawn for one idea of one lesson. As in `shared.figures`, every function returns a matplotlib `Figure`."""
 
 import numpy
+from matplotlib.patches import Rectangle
 
-from .figures import ATTENTION, FAINT, INK, KEY, QUERY, WRONG, array, new
+from .figures import ATTENTION, FAINT, INK, KEY, OTHER, QUERY, VALUE, WRONG, array, new
 
 
 def query_among_keys(query, keys, names, weights, title=None):
@@ -59,4 +60,26 @@ def softmax_rows(rows, title=None):
             ax.set_title(f"{kind}, {name}", fontweight="normal", fontsize=9.5)
             ax.set(ylim=(0, 1), xticks=[1, 4, 8, 12], ylabel="weight" if k == 0 else "")
     axes[-2].set_xlabel(f"the twelve largest of {len(average)} weights, on average over {len(weights):,} queries")
+    return figure
+
+
+def split_and_merge(d_model, num_heads, tokens, title=None):
+    """Lesson 02: tokens as rows of d_model squares, coloured by head; on the right each head with its part of every token."""
+    figure, (whole, parts) = new(8.4, 1.1 + 0.35 * len(tokens), 1, 2, title, width_ratios=(1, 1.25))
+    colours, d_head = (QUERY, KEY, VALUE, OTHER), d_model // num_heads
+    for ax, name in ((whole, f"(T, d_model) = ({len(tokens)}, {d_model})"),
+                     (parts, f"(H, T, d_head) = ({num_heads}, {len(tokens)}, {d_head})")):
+        ax.axis("off")
+        ax.set(xlim=(-2.2, d_model + 2.2), ylim=(len(tokens) + 0.9, -0.3))
+        ax.set_title(name, fontsize=9.5, fontweight="normal")
+    for row, token in enumerate(tokens):
+        whole.text(-0.3, row + 0.5, token, ha="right", va="center", fontsize=9)
+        parts.text(-0.3, row + 0.5, token, ha="right", va="center", fontsize=9)
+        for column in range(d_model):
+            head = column // d_head
+            for ax, left in ((whole, column), (parts, column + 1.2 * head)):
+                ax.add_patch(Rectangle((left, row), 0.92, 0.85, fc=colours[head % 4], alpha=0.35 + 0.12 * (row % 3), lw=0))
+    for head in range(num_heads):
+        parts.text((head + 0.5) * d_head + 1.2 * head, len(tokens) + 0.5, f"head {head + 1}", ha="center", fontsize=9,
+                   color=INK)
     return figure

@@ -2,9 +2,9 @@
 
 import argparse
 
-from . import bench_attention
+from . import bench_attention, bench_multi_head
 
-BENCHMARKS = {"attention": bench_attention.main}
+BENCHMARKS = {"attention": bench_attention.main, "multi_head": bench_multi_head.main}
 
 parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(BENCHMARKS)}; all by default")

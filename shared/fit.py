@@ -1,0 +1,53 @@
+"""The short training loop of lessons 02 to 07; lesson 02 writes it out, lesson 08 replaces it by `Trainer`."""
+
+import torch
+from IPython.display import TextDisplayObject, display
+
+from .settings import generator
+
+
+def fit(model, batches, loss, steps, lr=1e-3, seed=0, progress=True):
+    """Train `model` for `steps` steps of Adam and return the loss of every step.
+
+    batches: a function of a source of random tensors (`shared.settings.Random`) that returns a batch.
+    loss: a function of the model and a batch that returns one number to make smaller.
+    seed: of the batches; the model's own parameters are drawn before.   progress: show a line that counts the steps.
+    Raises ValueError for steps < 1, FloatingPointError as soon as a loss is NaN or infinite.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    rng, losses, counter = generator(seed), [], Progress(steps) if progress else None
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
+    model.train()
+    for step in range(steps):
+        value = loss(model, batches(rng))
+        if not value.isfinite():
+            raise FloatingPointError(f"the loss is {value.item()} at step {step + 1}")
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        losses.append(value.item())
+        if counter:
+            counter(step + 1, losses[-1])
+    return losses
+
+
+class Progress:
+    """One line that changes while a loop runs. Its first and last text are the same, so that saved outputs are stable."""
+
+    def __init__(self, steps):
+        self.steps, self.every = steps, max(1, steps // 20)
+        self.handle = display(_Text(f"{steps} steps"), display_id=True)
+
+    def __call__(self, step, loss):
+        if self.handle is None:         # not in a notebook
+            return
+        if step == self.steps:
+            self.handle.update(_Text(f"{self.steps} steps"))
+        elif step % self.every == 0:
+            self.handle.update(_Text(f"step {step} of {self.steps}, loss {loss:.3f}"))
+
+
+class _Text(TextDisplayObject):
+    def __repr__(self):
+        return self.data
