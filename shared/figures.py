@@ -23,7 +23,6 @@ STYLE = {"figure.dpi": 110, "savefig.dpi": 110, "font.size": 10, "axes.titlesize
 def set_style():
     """Make every figure that follows look like the course's, a learner's own included."""
     seaborn.set_theme(style="ticks", rc=STYLE)
-    matplotlib.rcParams["svg.hashsalt"] = "lesson"
 
 
 def array(tensor):

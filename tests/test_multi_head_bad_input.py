@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from refusals import refused
 from parity_attention import DEVICE
 from parity_multi_head import PATHS, forced
 
@@ -18,14 +19,6 @@ def attend(query=(2, 3, 4), key=(2, 5, 4), value=None, mask=None, **options):
     """Attention of zeros of these shapes (tuples); anything else is taken as it is."""
     query, key, value = (zeros(*x) if isinstance(x, tuple) else x for x in (query, key, value))
     return MultiHeadAttention(4, 2).to(DEVICE)(query, key, value, mask, **options)
-
-
-def refused(error, message, call):
-    """`call` raises `error` whose text contains every part of `message`."""
-    with pytest.raises(error) as caught:
-        call()
-    for part in message.split(" … "):
-        assert part in str(caught.value)
 
 
 def test_the_arguments_that_the_cases_vary_are_good():
