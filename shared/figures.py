@@ -172,6 +172,35 @@ def _name_ends(ax, x, ends):
         ax.annotate(name, (x, y), xytext=(8, place - height), textcoords="offset points", color=colour, va="center", fontsize=9.5)
 
 
+def dots(panels, live=None, floors=None, title=None, xlabel="", log=False):
+    """One point a seed on a line from lowest to highest: name of a panel → {name of a row: values}, side by side.
+
+    A row may miss in a panel.   live: panel → {row: value}, this run's own measurement, drawn filled.
+    floors: name → place of a dashed line up, in every panel.   log: whether the common x axis is logarithmic.
+    """
+    rows = list(dict.fromkeys(row for panel in panels.values() for row in panel))
+    figure, axes = new(1.6 + 2.3 * len(panels), 1.0 + 0.3 * len(rows), 1, len(panels), title, sharex=True, sharey=True)
+    for ax, (name, panel) in zip(axes, panels.items()):
+        for row, values in panel.items():
+            place = rows.index(row)
+            values = numpy.atleast_1d(array(values))
+            ax.plot([values.min(), values.max()], [place, place], color=FAINT, lw=3, solid_capstyle="round")
+            ax.plot(values, [place] * len(values), "o", color=QUERY, mfc="white", ms=5)
+        for row, value in (live or {}).get(name, {}).items():
+            ax.plot(value, rows.index(row), "o", color=QUERY, ms=5)
+        for text, floor in (floors or {}).items():
+            ax.axvline(floor, color=INK, lw=0.8, ls="--")
+            if ax is axes[0]:
+                ax.annotate(text, (floor, 1), xycoords=("data", "axes fraction"), xytext=(3, 2), textcoords="offset points", fontsize=8)
+        ax.set_title(name, fontweight="normal", fontsize=9.5, pad=14 if floors else 6)
+        ax.set_xscale("log" if log else "linear")
+        ax.set(xlabel=xlabel, yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
+        ax.minorticks_off()
+        ax.grid(axis="x", color="#EEEEEE")
+        ax.set_axisbelow(True)
+    return figure
+
+
 def masks(pictures, targets, sources=None, title=None):
     """Boolean masks side by side: name → (T, S); a filled square may be attended to."""
     sources = targets if sources is None else sources
