@@ -1,0 +1,146 @@
+"""From a grammar to states: `shared.languages` says what a grammar looks like, and uses what is compiled here."""
+
+import re
+from fractions import Fraction
+
+MAX_STATES = 10_000
+RULE, WORD = re.compile("[A-Z]+"), re.compile("[^A-Z:=|]+|:")
+REMEMBER, REPEAT, WEIGHT = re.compile("([a-z]+):([A-Z]+)"), re.compile("=([a-z]+)"), re.compile("[-+.0-9]+:")
+
+
+class Grammar:
+    """The rules of a grammar. `name` stands before errors: ValueError, with the line, for a bad grammar."""
+
+    def __init__(self, text, name):
+        self.name = name
+        self.rules = {}             # name → its alternatives, a list of (weight, symbols, line)
+        self._marks = {}            # rule → every name:RULE and =name that it may come to
+        self._parse(text)
+        self._check("TEXT", frozenset(), (), name, {})
+        for rule, alternatives in self.rules.items():
+            if rule not in self._marks:
+                raise self._error(alternatives[0][2], f"nothing uses {rule}")
+
+    def _error(self, line, message):
+        return ValueError(f"{self.name}, line {line}: {message}")
+
+    def _parse(self, text):
+        alternatives = None
+        for line, written in enumerate(text.splitlines(), 1):
+            written = written.partition("#")[0].strip()
+            if not written:
+                continue
+            if written.startswith("|"):
+                if alternatives is None:
+                    raise self._error(line, "a line that begins with | goes on with the rule above, and there is none")
+                body = written[1:]
+            else:
+                rule, equals, body = (part.strip() for part in written.partition("="))
+                if not equals or not RULE.fullmatch(rule):
+                    raise self._error(line, f"a rule is written NAME = words | other words, got {written!r}")
+                if rule in self.rules:
+                    raise self._error(line, f"{rule} has a rule already: part its alternatives by |")
+                alternatives = self.rules[rule] = []
+            alternatives += [self._alternative(part.split(), line) for part in body.split("|")]
+        if "TEXT" not in self.rules:
+            raise ValueError(f"{self.name}: a grammar needs a rule TEXT, got {', '.join(self.rules) or 'no rule'}")
+
+    def _alternative(self, symbols, line):
+        weight = symbols.pop(0)[:-1] if symbols and WEIGHT.fullmatch(symbols[0]) else "1"
+        if not weight.isdecimal() or int(weight) == 0:
+            raise self._error(line, f"a weight is a whole number of at least 1, got {weight}")
+        for symbol in symbols:
+            if not any(kind.fullmatch(symbol) for kind in (RULE, WORD, REMEMBER, REPEAT)):
+                raise self._error(line, f"expected a word in small letters, RULE, name:RULE or =name, got {symbol!r}")
+        return int(weight), tuple(symbols), line
+
+    def _check(self, rule, known, chain, line, done):
+        """Names that are remembered once `rule` is written, whichever alternative is taken. `known`: those before it."""
+        if rule in chain:
+            raise self._error(line, f"{rule} uses itself ({' → '.join((*chain, rule))}): a text must have an end")
+        if rule not in self.rules:
+            raise self._error(line, f"there is no rule {rule}, only {', '.join(self.rules)}")
+        if (rule, known) not in done:
+            marks, ends = set(), []
+            for _, symbols, line in self.rules[rule]:
+                after = known
+                for symbol in symbols:
+                    if RULE.fullmatch(symbol):
+                        after = self._check(symbol, after, (*chain, rule), line, done)
+                        marks |= self._marks[symbol]
+                    elif remember := REMEMBER.fullmatch(symbol):
+                        self._check_remembered(symbol, remember[2], (*chain, rule), line, done)
+                        after |= {remember[1]}
+                        marks.add(symbol)
+                    elif repeat := REPEAT.fullmatch(symbol):
+                        if repeat[1] not in after:
+                            raise self._error(line, f"{symbol} repeats what may not be remembered yet: write {repeat[1]}:RULE before it")
+                        marks.add(symbol)
+                ends.append(after)
+            self._marks[rule] = marks
+            done[rule, known] = frozenset.intersection(*ends)
+        return done[rule, known]
+
+    def _check_remembered(self, symbol, rule, chain, line, done):
+        self._check(rule, frozenset(), chain, line, done)
+        for _, words, line in self.rules[rule]:
+            if len(words) != 1 or not WORD.fullmatch(words[0]):
+                raise self._error(line, f"{symbol} remembers one word, and {rule} has the alternative {' '.join(words)!r}")
+
+    def edges(self):
+        """The edges between states: a list of (state, word, probability, next state), sorted by state and word.
+
+        A state is how probable each (symbols still to write, words remembered) is, given the words so far. Every text
+        starts in state 0, and its last word leads back there. Probabilities are fractions, so equal states are one.
+        """
+        start = frozenset({((("TEXT",), ()), Fraction(1))})
+        numbers, waiting, edges = {start: 0}, [start], []
+        for number, state in enumerate(waiting):                    # `waiting` grows while it is gone through
+            found = {}                                              # word → what is left to write after it → probability
+            for (symbols, memory), share in state:
+                for factor, word, left in self._first_words(symbols, memory):
+                    ways = found.setdefault(word, {})
+                    ways[left] = ways.get(left, 0) + share * factor
+            for word, ways in sorted(found.items()):
+                share = sum(ways.values())
+                ends = [not symbols for symbols, _ in ways]
+                if any(ends) and not all(ends):
+                    raise self._no_end(f"after {word!r}")
+                after = start if ends[0] else frozenset((left, way / share) for left, way in ways.items())
+                if after not in numbers:
+                    numbers[after] = len(waiting)
+                    waiting.append(after)
+                edges.append((number, word, share, numbers[after]))
+            if len(waiting) > MAX_STATES:
+                raise ValueError(f"{self.name}: more than {MAX_STATES} states: write shorter texts, or remember less")
+        return edges
+
+    def _first_words(self, symbols, memory):
+        """Every way to write the next word: (probability, word, (symbols left, memory))."""
+        if not symbols:
+            raise self._no_end("at some place")
+        symbol, rest = symbols[0], symbols[1:]
+        if RULE.fullmatch(symbol):
+            total = sum(weight for weight, _, _ in self.rules[symbol])
+            for weight, body, _ in self.rules[symbol]:
+                for factor, word, left in self._first_words(body + rest, memory):
+                    yield Fraction(weight, total) * factor, word, left
+        elif remember := REMEMBER.fullmatch(symbol):
+            free = [(weight, words[0]) for weight, words, _ in self.rules[remember[2]] if words[0] not in dict(memory).values()]
+            if not free:
+                raise self._error(self.rules[remember[2]][0][2], f"{symbol} may find every word of {remember[2]} remembered already")
+            total = sum(weight for weight, _ in free)
+            for weight, word in free:
+                yield Fraction(weight, total), word, (rest, self._needed(rest, dict(memory) | {remember[1]: word}))
+        else:
+            repeat = REPEAT.fullmatch(symbol)
+            yield Fraction(1), dict(memory)[repeat[1]] if repeat else symbol, (rest, self._needed(rest, dict(memory)))
+
+    def _needed(self, symbols, memory):
+        """What of `memory` can still matter: what is repeated, and all of it where another word is to be remembered."""
+        marks = set().union(*(self._marks.get(symbol, {symbol}) for symbol in symbols))
+        everything = any(REMEMBER.fullmatch(mark) for mark in marks)
+        return tuple(sorted((name, word) for name, word in memory.items() if everything or f"={name}" in marks))
+
+    def _no_end(self, where):
+        return self._error(self.rules["TEXT"][0][2], f"{where} a text may end or go on: end all texts with a word of their own, such as .")
