@@ -5,7 +5,8 @@ from fractions import Fraction
 
 MAX_STATES = 10_000
 RULE, WORD = re.compile("[A-Z]+"), re.compile("[^A-Z:=|]+|:")
-REMEMBER, REPEAT, WEIGHT = re.compile("([a-z]+):([A-Z]+)"), re.compile("=([a-z]+)"), re.compile("[-+.0-9]+:")
+REMEMBER, REPEAT = re.compile("([a-z]+):([A-Z]+)"), re.compile("=([a-z]+)")
+WEIGHT = re.compile("[-+.0-9]+:")
 
 
 class Grammar:
@@ -16,7 +17,7 @@ class Grammar:
         self.rules = {}             # name → its alternatives, a list of (weight, symbols, line)
         self._marks = {}            # rule → every name:RULE and =name that it may come to
         self._parse(text)
-        self._check("TEXT", frozenset(), (), name, {})
+        self._check("TEXT", frozenset(), (), 1, {})
         for rule, alternatives in self.rules.items():
             if rule not in self._marks:
                 raise self._error(alternatives[0][2], f"nothing uses {rule}")
@@ -55,37 +56,38 @@ class Grammar:
         return int(weight), tuple(symbols), line
 
     def _check(self, rule, known, chain, line, done):
-        """Names that are remembered once `rule` is written, whichever alternative is taken. `known`: those before it."""
+        """The names remembered once `rule` is written, whichever alternative is taken; `known`: those before it."""
         if rule in chain:
             raise self._error(line, f"{rule} uses itself ({' → '.join((*chain, rule))}): a text must have an end")
         if rule not in self.rules:
             raise self._error(line, f"there is no rule {rule}, only {', '.join(self.rules)}")
         if (rule, known) not in done:
-            marks, ends = set(), []
-            for _, symbols, line in self.rules[rule]:
+            self._marks[rule], ends = set(), []
+            for _, symbols, place in self.rules[rule]:
                 after = known
                 for symbol in symbols:
-                    if RULE.fullmatch(symbol):
-                        after = self._check(symbol, after, (*chain, rule), line, done)
-                        marks |= self._marks[symbol]
-                    elif remember := REMEMBER.fullmatch(symbol):
-                        self._check_remembered(symbol, remember[2], (*chain, rule), line, done)
-                        after |= {remember[1]}
-                        marks.add(symbol)
-                    elif repeat := REPEAT.fullmatch(symbol):
-                        if repeat[1] not in after:
-                            raise self._error(line, f"{symbol} repeats what may not be remembered yet: write {repeat[1]}:RULE before it")
-                        marks.add(symbol)
+                    after = self._check_symbol(symbol, after, (*chain, rule), place, done)
                 ends.append(after)
-            self._marks[rule] = marks
             done[rule, known] = frozenset.intersection(*ends)
         return done[rule, known]
 
-    def _check_remembered(self, symbol, rule, chain, line, done):
-        self._check(rule, frozenset(), chain, line, done)
-        for _, words, line in self.rules[rule]:
-            if len(words) != 1 or not WORD.fullmatch(words[0]):
-                raise self._error(line, f"{symbol} remembers one word, and {rule} has the alternative {' '.join(words)!r}")
+    def _check_symbol(self, symbol, known, chain, line, done):
+        marks = self._marks[chain[-1]]
+        if RULE.fullmatch(symbol):
+            known = self._check(symbol, known, chain, line, done)
+            marks |= self._marks[symbol]
+        elif remember := REMEMBER.fullmatch(symbol):
+            self._check(remember[2], frozenset(), chain, line, done)
+            for _, words, place in self.rules[remember[2]]:
+                if len(words) != 1 or not WORD.fullmatch(words[0]):
+                    raise self._error(place, f"{symbol} remembers one word, and {remember[2]} has the alternative {' '.join(words)!r}")
+            known |= {remember[1]}
+            marks.add(symbol)
+        elif repeat := REPEAT.fullmatch(symbol):
+            if repeat[1] not in known:
+                raise self._error(line, f"{symbol} repeats what may not be remembered yet: write {repeat[1]}:RULE before it")
+            marks.add(symbol)
+        return known
 
     def edges(self):
         """The edges between states: a list of (state, word, probability, next state), sorted by state and word.
