@@ -80,12 +80,12 @@ class Grammar:
             self._check(remember[2], frozenset(), chain, line, done)
             for _, words, place in self.rules[remember[2]]:
                 if len(words) != 1 or not WORD.fullmatch(words[0]):
-                    raise self._error(place, f"{symbol} remembers one word, and {remember[2]} has the alternative {' '.join(words)!r}")
+                    raise self._error(place, f"{symbol} remembers one word, got {' '.join(words)!r} in {remember[2]}")
             known |= {remember[1]}
             marks.add(symbol)
         elif repeat := REPEAT.fullmatch(symbol):
             if repeat[1] not in known:
-                raise self._error(line, f"{symbol} repeats what may not be remembered yet: write {repeat[1]}:RULE before it")
+                raise self._error(line, f"{symbol} may have nothing to repeat: write {repeat[1]}:RULE before it")
             marks.add(symbol)
         return known
 
@@ -120,7 +120,7 @@ class Grammar:
     def _first_words(self, symbols, memory):
         """Every way to write the next word: (probability, word, (symbols left, memory))."""
         if not symbols:
-            raise self._no_end("at some place")
+            raise self._no_end("without a word")
         symbol, rest = symbols[0], symbols[1:]
         if RULE.fullmatch(symbol):
             total = sum(weight for weight, _, _ in self.rules[symbol])
@@ -128,12 +128,13 @@ class Grammar:
                 for factor, word, left in self._first_words(body + rest, memory):
                     yield Fraction(weight, total) * factor, word, left
         elif remember := REMEMBER.fullmatch(symbol):
-            free = [(weight, words[0]) for weight, words, _ in self.rules[remember[2]] if words[0] not in dict(memory).values()]
+            choices, known = self.rules[remember[2]], dict(memory)
+            free = [(weight, words[0]) for weight, words, _ in choices if words[0] not in known.values()]
             if not free:
-                raise self._error(self.rules[remember[2]][0][2], f"{symbol} may find every word of {remember[2]} remembered already")
+                raise self._error(choices[0][2], f"{symbol} may find every word of {remember[2]} remembered already")
             total = sum(weight for weight, _ in free)
             for weight, word in free:
-                yield Fraction(weight, total), word, (rest, self._needed(rest, dict(memory) | {remember[1]: word}))
+                yield Fraction(weight, total), word, (rest, self._needed(rest, known | {remember[1]: word}))
         else:
             repeat = REPEAT.fullmatch(symbol)
             yield Fraction(1), dict(memory)[repeat[1]] if repeat else symbol, (rest, self._needed(rest, dict(memory)))
@@ -145,4 +146,5 @@ class Grammar:
         return tuple(sorted((name, word) for name, word in memory.items() if everything or f"={name}" in marks))
 
     def _no_end(self, where):
-        return self._error(self.rules["TEXT"][0][2], f"{where} a text may end or go on: end all texts with a word of their own, such as .")
+        line = self.rules["TEXT"][0][2]
+        return self._error(line, f"{where} a text may end or go on: end all texts with a word of their own, such as .")
