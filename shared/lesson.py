@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from . import claims, counts, figures, properties, sketches
+from . import claims, counts, figures, languages, properties, sketches
 from .claims import claim
 from .evidence import record
 from .exercises import check, hint, solution
@@ -12,7 +12,7 @@ from .explore import explore, show
 from .fit import fit
 from .settings import device, generator, pick, seed
 
-__all__ = ["check", "claim", "counts", "device", "explore", "figures", "fit", "generator", "hint", "pick", "properties", "record",
+__all__ = ["check", "claim", "counts", "device", "explore", "figures", "fit", "generator", "hint", "languages", "pick", "properties", "record",
            "seed", "show", "sketches", "solution", "start"]
 
 

@@ -1,7 +1,8 @@
 """Pictures drawn for one idea of one lesson. As in `shared.figures`, every function returns a matplotlib `Figure`."""
 
 import numpy
-from matplotlib.patches import Rectangle
+import seaborn
+from matplotlib.patches import Circle, Rectangle
 
 from .figures import ATTENTION, FAINT, INK, KEY, OTHER, QUERY, VALUE, WRONG, array, new
 
@@ -82,4 +83,51 @@ def split_and_merge(d_model, num_heads, tokens, title=None):
     for head in range(num_heads):
         parts.text((head + 0.5) * d_head + 1.2 * head, len(tokens) + 0.5, f"head {head + 1}", ha="center", fontsize=9,
                    color=INK)
+    return figure
+
+
+def clock_hands(places, title=None):
+    """Lesson 03: one column a place, one row a pair (sin, cos), drawn as a hand on a dial. places: lists of d_model numbers."""
+    places = array(places).reshape(len(places), -1, 2)
+    figure, axes = new(0.9 + 0.8 * len(places), 0.7 + 0.75 * places.shape[1], places.shape[1], len(places), title)
+    for k, ax in enumerate(axes):
+        hand, place = divmod(k, len(places))
+        sin, cos = places[place, hand]
+        ax.add_patch(Circle((0, 0), 1, fc="white", ec=FAINT))
+        ax.plot([0, sin], [0, cos], color=QUERY, lw=2, solid_capstyle="round")
+        ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        if hand == 0:
+            ax.set_title(f"place {place}", fontsize=9, fontweight="normal", loc="center")
+        if place == 0:
+            ax.set_ylabel(f"hand {hand}", fontsize=9)
+    return figure
+
+
+def encodings(tables, title=None):
+    """Lesson 03: tables of encodings (places, d_model) as stripes, one column an entry: name → table."""
+    figure, axes = new(8.4, 3.2, 1, len(tables), title, sharey=True)
+    for ax, (name, table) in zip(axes, tables.items()):
+        image = ax.imshow(array(table), cmap=seaborn.blend_palette([WRONG, "#FFFFFF", QUERY], as_cmap=True), vmin=-1, vmax=1, aspect="auto")
+        ax.set_title(name, fontweight="normal", fontsize=9.5)
+        ax.set(xlabel="entry", ylabel="place" if ax is axes[0] else "")
+    figure.colorbar(image, ax=axes, ticks=[-1, 0, 1])
+    return figure
+
+
+def turned_pairs(query, key, places, frequency, title=None):
+    """Lesson 03: a query and a key (2,) turned by their places, one panel for each pair (place of query, place of key)."""
+    figure, axes = new(7.2, 3.3, 1, len(places), title)
+    for ax, pair in zip(axes, places):
+        ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        turned = []
+        for vector, place, name, colour in zip((query, key), pair, ("query", "key"), (QUERY, KEY)):
+            cos, sin = numpy.cos(place * frequency), numpy.sin(place * frequency)
+            x, y = vector[0] * cos - vector[1] * sin, vector[0] * sin + vector[1] * cos
+            turned.append((x, y))
+            for (end_x, end_y), style in ((vector, ":"), ((x, y), "-")):
+                ax.annotate("", (end_x, end_y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.2 if style == ":" else 2.2, "ls": style})
+            ax.annotate(f"{name} at {place}", (1.2 * x, 1.2 * y), color=colour, ha="center", va="center", fontsize=9)
+        ax.set_title(f"score {numpy.dot(*turned):.2f} (dotted: as they were)", fontweight="normal", fontsize=9.5, loc="center")
     return figure
