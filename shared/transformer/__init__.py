@@ -1,3 +1,4 @@
 """What the lessons build, generated from the notebooks by `make export`: it imports torch and itself only."""
 from .attention import *  # noqa: F403
 from .multi_head import *  # noqa: F403
+from .positions import *  # noqa: F403
