@@ -131,3 +131,28 @@ def turned_pairs(query, key, places, frequency, title=None):
             ax.annotate(f"{name} at {place}", (1.2 * x, 1.2 * y), color=colour, ha="center", va="center", fontsize=9)
         ax.set_title(f"score {numpy.dot(*turned):.2f} (dotted: as they were)", fontweight="normal", fontsize=9.5, loc="center")
     return figure
+
+
+def pre_and_post(title=None):
+    """Lesson 04: the stream through one block, in pre-norm and in post-norm, from left to right."""
+    figure, axes = new(8.4, 2.1, 1, 2, title)
+    for ax, name, norm_first in zip(axes, ("pre-norm: x + f(norm(x))", "post-norm: norm(x + f(x))"), (True, False)):
+        ax.axis("off")
+        ax.set(xlim=(-0.3, 11.3), ylim=(-1.0, 2.6))
+        ax.set_title(name, fontweight="normal", fontsize=9.5)
+        ax.annotate("", (11.2, 0), (-0.2, 0), arrowprops={"arrowstyle": "-|>", "color": QUERY, "lw": 3})
+        ax.text(-0.2, -0.75, "stream", color=QUERY, fontsize=9)
+        for left, sub_layer in ((0.4, "attention"), (5.7, "feed-\nforward")):
+            read, write = left + 0.1, left + (4.5 if norm_first else 3.0)
+            ax.plot([read, read, write], [0, 1.6, 1.6], color=INK, lw=1.2)
+            ax.annotate("", (write, 0.25), (write, 1.6), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2, "shrinkA": 0})
+            _box(ax, left + (2.0 if norm_first else 0.5), 1.6, 2.1, sub_layer, "white")
+            _box(ax, left + (0.5 if norm_first else 3.5), 1.6 if norm_first else 0, 1.2, "norm", "#F6DFA6")
+            ax.plot(write, 0, "o", color=QUERY, ms=13, mfc="white", zorder=4)
+            ax.text(write, -0.02, "+", ha="center", va="center", fontsize=11, color=QUERY, zorder=5)
+    return figure
+
+
+def _box(ax, left, middle, width, text, colour):
+    ax.add_patch(Rectangle((left, middle - 0.5), width, 1.0, fc=colour, ec=INK, lw=1, zorder=3))
+    ax.text(left + width / 2, middle - 0.03, text, ha="center", va="center", fontsize=8.5, zorder=5, linespacing=0.9)
