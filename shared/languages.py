@@ -11,8 +11,8 @@ writes nothing. A weight in front, such as `2:`, says how likely an alternative 
 `first:NAME` writes a word of NAME that this text does not remember yet, and remembers it as first; `=first` repeats it.
 Every text is written by the rule TEXT, and texts follow each other without end.
 
-The grammar is compiled into states. A state is all that the words so far tell of what may follow. It gives the probability
-of every next word, and the next word decides the next state: so all that is computed below is exact.
+The grammar is compiled into states. A state is all that the words so far tell of what may follow. It gives the
+probability of every next word, and the next word decides the next state: so all that is computed below is exact.
 """
 
 import functools
@@ -57,19 +57,19 @@ class Language:
         self._word = numpy.array([self._ids[word] for _, word, _, _ in edges], dtype=numpy.int64)
         self._share = numpy.array([float(share) for _, _, share, _ in edges])
         self._to = numpy.array([state for _, _, _, state in edges], dtype=numpy.int64)
-        ends = itertools.accumulate(share for _, _, share, _ in edges)          # those of state 2 lie between 2 and 3
+        ends = itertools.accumulate(share for _, _, share, _ in edges)      # those of state 2 lie above 2 and up to 3
         self._ends = numpy.array([math.floor(end * UNIT) for end in ends], dtype=numpy.int64)
-        self.num_states = dead = int(self._from.max()) + 1      # `dead`: where a row stays after a word that cannot stand
+        self.num_states = dead = int(self._from.max()) + 1      # `dead`: a row stays there after a wrong word
         self._next = numpy.full((dead + 1, self.vocab_size), dead)
         self._next[self._from, self._word] = self._to
         self._probs = numpy.zeros((dead + 1, self.vocab_size))
         self._probs[self._from, self._word] = self._share
 
     def sample(self, rng, batch, length):
-        """`batch` windows of the stream, each from the start of a text: (batch, length) token ids on the lesson's device.
+        """`batch` windows of the stream, each from the start of a text: (batch, length) ids on the lesson's device.
 
-        rng: a `shared.settings.Random`. The same seed gives the same ids on every machine: whole numbers are drawn on the
-        CPU and compared with whole numbers, nothing is rounded. The probabilities they stand for are off by up to 2⁻⁴⁸.
+        rng: a `shared.settings.Random`. The same seed gives the same ids on every machine: whole numbers are drawn on
+        the CPU and compared with whole numbers, computed from fractions. A word's probability is met to within 2⁻⁴⁸.
         Raises TypeError for another source, ValueError for batch or length < 1.
         """
         if not isinstance(rng, settings.Random):
@@ -119,14 +119,14 @@ class Language:
             raise ValueError(f"ids must lie from 0 to vocab_size - 1 = {self.vocab_size - 1}, got {given}")
 
     def encode(self, text):
-        """Words parted by blanks → their token ids, (T,). Raises ValueError for a word that the language does not have."""
+        """Words parted by blanks → their token ids, (T,). Raises ValueError for a word that is not in the language."""
         for word in text.split():
             if word not in self._ids:
                 raise ValueError(f"{word!r} is not one of the words {' '.join(self.words)}")
         return torch.tensor([self._ids[word] for word in text.split()], dtype=torch.int64, device=settings.device())
 
     def decode(self, ids):
-        """Token ids, (T,), → their words, parted by blanks; (batch, T) → a list of such texts. Errors as in `log_prob`."""
+        """Token ids, (T,), → words parted by blanks; (batch, T) → a list of such texts. Errors as in `log_prob`."""
         self._check_ids(ids)
         if ids.dim() > 1:
             return [self.decode(row) for row in ids]
@@ -150,11 +150,11 @@ class Language:
         return float(self._long_run @ self._state_entropy)
 
     def unigram_entropy(self):
-        """The entropy of a token given nothing, in the long run, in nats: what knowing only word frequencies reaches."""
+        """The entropy of a token given nothing, in the long run, in nats: what word frequencies alone reach."""
         return float(_entropy(self._long_run @ self._probs[:-1]))
 
     def bigram_entropy(self):
-        """The entropy of a token given the one before it, in the long run, in nats: what knowing only word pairs reaches."""
+        """The entropy of a token given the one before it, in the long run, in nats: what word pairs alone reach."""
         pairs = numpy.zeros((self.vocab_size, self.vocab_size))
         numpy.add.at(pairs, self._word, (self._long_run[self._from] * self._share)[:, None] * self._probs[self._to])
         return float(_entropy(pairs.ravel()) - _entropy(pairs.sum(1)))
@@ -183,7 +183,8 @@ def _entropy(probs):
 
 
 def _floats(values, device):
-    return torch.from_numpy(values).to(device, torch.float32 if device.type == "mps" else torch.float64)   # MPS has no 64
+    """Apple's MPS has no float64."""
+    return torch.from_numpy(values).to(device, torch.float32 if device.type == "mps" else torch.float64)
 
 
 def _check_size(name, size):

@@ -1,4 +1,4 @@
-"""Made languages are exact: what is computed from states equals what a list of all texts says, and samples agree with it."""
+"""Made languages are exact: what is computed from states equals what the list of all texts says, and so do samples."""
 
 import collections
 import math
@@ -25,7 +25,7 @@ AMBIGUOUS = """
     THERE = b | 3: b b | 2: c
 """
 FORGOTTEN = """
-    TEXT = one:WORD one:WORD =one . | AGAIN =one .
+    TEXT = one:WORD one:WORD =one . | AGAIN =one . | one:WORD is two:WORD .
     AGAIN = one:WORD two:WORD | one:WORD and
     WORD = x | 4: y | z
 """
@@ -135,6 +135,17 @@ def test_words_are_drawn_as_often_as_they_are_probable(grammar):
         for word, prob in enumerate(probs):
             error = (prob * (1 - prob) / count) ** 0.5
             assert abs(counts[*before, word] / count - prob) <= 4 * error + 1 / count
+
+
+@pytest.mark.parametrize("drawn, place", [(0, 0), (languages.UNIT - 1, -1)])
+def test_the_lowest_and_the_highest_draw_give_the_first_and_the_last_word(sentences, drawn, place):
+    class Same(settings.Random):
+        def integers(self, end, *shape):
+            return torch.full(shape, min(drawn, end - 1))
+
+    ids = sentences.sample(Same(0), 1, 40)
+    for step, probs in enumerate(sentences.next_probs(ids)[0]):
+        assert ids[0, step] == probs.nonzero().flatten()[place]
 
 
 def test_the_long_run_is_that_of_a_long_sample(sentences):
