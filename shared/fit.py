@@ -11,15 +11,19 @@ def fit(model, batches, loss, steps, lr=1e-3, seed=0, progress=True):
 
     batches: a function of a source of random tensors (`shared.settings.Random`) that returns a batch.
     loss: a function of the model and a batch that returns one number to make smaller.
+    lr: the learning rate, or a function of the step (counted from 1) that returns it.
     seed: of the batches; the model's own parameters are drawn before.   progress: show a line that counts the steps.
     Raises ValueError for steps < 1, FloatingPointError as soon as a loss is NaN or infinite.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     rng, losses, counter = generator(seed), [], Progress(steps) if progress else None
-    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
+    rate = lr if callable(lr) else lambda step: lr
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate(1))
     model.train()
     for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate(step + 1)
         value = loss(model, batches(rng))
         if not value.isfinite():
             raise FloatingPointError(f"the loss is {value.item()} at step {step + 1}")

@@ -64,6 +64,30 @@ def test_the_first_step_is_adam_s():
     assert abs(model.weight.item() - before) == pytest.approx(0.25, rel=1e-3)      # Adam's first step is as long as lr
 
 
+def test_a_learning_rate_can_be_a_function_of_the_step_counted_from_1():
+    model, batches, loss = line()
+    asked = []
+
+    def rate(step):
+        asked.append(step)
+        return 0.25 if step in (1, 3) else 0.0
+
+    weights = []
+
+    def noting(model, batch):
+        weights.append(model.weight.item())
+        return loss(model, batch)
+
+    fit(model, batches, noting, steps=4, lr=rate)
+    assert set(asked) == {1, 2, 3, 4}
+    assert abs(weights[1] - weights[0]) == pytest.approx(0.25, rel=1e-3)
+    assert weights[2] == weights[1] != weights[3] == model.weight.item()
+
+
+def test_a_constant_function_is_the_same_as_its_number():
+    assert fit(*line(), steps=5, lr=lambda step: 0.1) == fit(*line(), steps=5, lr=0.1)
+
+
 def test_the_first_loss_is_that_of_the_untrained_model():
     model, batches, loss = line()
     expected = loss(model, batches(module.generator(0))).item()
