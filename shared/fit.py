@@ -24,13 +24,13 @@ def fit(model, batches, loss, steps, lr=1e-3, seed=0, progress=True):
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = rate(step + 1)
-        value = loss(model, batches(rng))
-        if not value.isfinite():
-            raise FloatingPointError(f"the loss is {value.item()} at step {step + 1}")
+        error = loss(model, batches(rng))
+        if not error.isfinite():
+            raise FloatingPointError(f"the loss is {error.item()} at step {step + 1}")
         optimiser.zero_grad()
-        value.backward()
+        error.backward()
         optimiser.step()
-        losses.append(value.item())
+        losses.append(error.item())
         if counter:
             counter(step + 1, losses[-1])
     return losses
