@@ -54,22 +54,33 @@ def attention_map(weights, targets, sources=None, title=None, ax=None, labels=("
     seaborn.heatmap(weights, ax=ax, vmin=0, vmax=1, cmap=ATTENTION, cbar=False, linewidths=0.5,
                     annot=numbers if len(sources) <= 8 else None, fmt="",
                     linecolor="#DDDDDD", annot_kws={"size": 8}, xticklabels=sources, yticklabels=targets)
+    for text, weight in zip(ax.texts, weights.flat):
+        text.set_color("white" if weight > 0.6 else INK)
     ax.set(title=title or "", ylabel=labels[0], xlabel=labels[1])
-    ax.tick_params(left=False, bottom=False)
-    ax.tick_params(axis="x", labelrotation=45)
-    ax.tick_params(axis="y", labelrotation=0)
+    _turn_labels(ax)
     return figure
 
 
-def attention_maps(maps, targets, sources=None, title=None, labels=("query of", "attends to")):
-    """Several maps side by side: name → weights (T, S)."""
-    sources = targets if sources is None else sources
-    figure, axes = new((1.0 + 0.42 * len(sources)) * len(maps), 1.5 + 0.34 * len(targets), 1, len(maps), title)
-    for ax, (name, weights) in zip(axes, maps.items()):
+def _turn_labels(ax):
+    """No ticks; names of rows lie flat, names of columns slant and end below the middle of their column."""
+    ax.tick_params(left=False, bottom=False)
+    ax.tick_params(axis="y", labelrotation=0)
+    for label in ax.get_xticklabels():
+        label.set(rotation=45, ha="right", rotation_mode="anchor")
+
+
+def attention_maps(maps, targets, sources=None, title=None, labels=("query of", "attends to"), columns=None):
+    """Several maps side by side, or in so many columns: name → weights (T, S)."""
+    sources, columns = targets if sources is None else sources, columns or len(maps)
+    lines = -(-len(maps) // columns)
+    figure, axes = new((1.0 + 0.42 * len(sources)) * columns, 0.6 + (0.9 + 0.34 * len(targets)) * lines, lines, columns, title)
+    for k, (ax, (name, weights)) in enumerate(zip(axes, maps.items())):
         attention_map(weights, targets, sources, ax=ax, labels=labels)
         ax.set_title(name, fontweight="normal", fontsize=9.5)
-    for ax in axes[1:]:
-        ax.set(ylabel="", yticks=[])
+        if k % columns:
+            ax.set(ylabel="", yticks=[])
+        if k + columns < len(maps):
+            ax.set(xlabel="", xticks=[])
     return figure
 
 
@@ -213,7 +224,5 @@ def masks(pictures, targets, sources=None, title=None):
                         yticklabels=targets if k == 0 else False)
         ax.set(xlabel="keys", ylabel="queries" if k == 0 else "")
         ax.set_title(name, fontweight="normal", fontsize=9.5)
-        ax.tick_params(left=False, bottom=False)
-        ax.tick_params(axis="x", labelrotation=45)
-        ax.tick_params(axis="y", labelrotation=0)
+        _turn_labels(ax)
     return figure

@@ -4,7 +4,7 @@ import numpy
 import seaborn
 from matplotlib.patches import Circle, Rectangle
 
-from .figures import ATTENTION, FAINT, INK, KEY, OTHER, QUERY, VALUE, WRONG, array, new
+from .figures import ATTENTION, FAINT, INK, KEY, QUERY, WRONG, array, new
 
 
 def query_among_keys(query, keys, names, weights, title=None):
@@ -65,24 +65,31 @@ def softmax_rows(rows, title=None):
 
 
 def split_and_merge(d_model, num_heads, tokens, title=None):
-    """Lesson 02: tokens as rows of d_model squares, coloured by head; on the right each head with its part of every token."""
-    figure, (whole, parts) = new(8.4, 1.1 + 0.35 * len(tokens), 1, 2, title, width_ratios=(1, 1.25))
-    colours, d_head = (QUERY, KEY, VALUE, OTHER), d_model // num_heads
-    for ax, name in ((whole, f"(T, d_model) = ({len(tokens)}, {d_model})"),
-                     (parts, f"(H, T, d_head) = ({num_heads}, {len(tokens)}, {d_head})")):
+    """Lesson 02: tokens as rows of d_model squares; the width cut into heads; the heads in front, each with all tokens."""
+    d_head, T = d_model // num_heads, len(tokens)
+    tall = num_heads * (T + 0.7) - 0.7
+    figure, axes = new(8.4, 1.2 + 0.3 * tall, 1, 3, title, width_ratios=(d_model, d_model + 1, d_head + 2.5))
+    shapes = (f"(B, T, d_model)\n= (1, {T}, {d_model})", f"(B, T, H, d_head)\n= (1, {T}, {num_heads}, {d_head})",
+              f"(B, H, T, d_head)\n= (1, {num_heads}, {T}, {d_head})")
+    for k, (ax, shape) in enumerate(zip(axes, shapes)):
         ax.axis("off")
-        ax.set(xlim=(-2.2, d_model + 2.2), ylim=(len(tokens) + 0.9, -0.3))
-        ax.set_title(name, fontsize=9.5, fontweight="normal")
-    for row, token in enumerate(tokens):
-        whole.text(-0.3, row + 0.5, token, ha="right", va="center", fontsize=9)
-        parts.text(-0.3, row + 0.5, token, ha="right", va="center", fontsize=9)
-        for column in range(d_model):
-            head = column // d_head
-            for ax, left in ((whole, column), (parts, column + 1.2 * head)):
-                ax.add_patch(Rectangle((left, row), 0.92, 0.85, fc=colours[head % 4], alpha=0.35 + 0.12 * (row % 3), lw=0))
-    for head in range(num_heads):
-        parts.text((head + 0.5) * d_head + 1.2 * head, len(tokens) + 0.5, f"head {head + 1}", ha="center", fontsize=9,
-                   color=INK)
+        ax.set(xlim=(-2.6, (d_head if k == 2 else d_model) + 2.2), ylim=(tall + 0.1, -0.1))
+        ax.set_title(shape, fontsize=9.5, fontweight="normal", loc="center")
+        for head in range(num_heads):
+            left, top = (0, head * (T + 0.7)) if k == 2 else (head * (d_head + 0.8 * (k == 1)), (tall - T) / 2)
+            for row, token in enumerate(tokens):
+                for column in range(d_head):
+                    shade = 0.18 + 0.5 * head / max(1, num_heads - 1)
+                    ax.add_patch(Rectangle((left + column, top + row), 0.9, 0.85, fc=INK, lw=0, alpha=shade))
+                if k == 2 or head == 0:
+                    ax.text(left - 0.3, top + row + 0.45, token, ha="right", va="center", fontsize=9)
+            if k == 2:
+                ax.text(left + d_head + 0.3, top + T / 2, f"head {head + 1}", va="center", fontsize=9)
+    for ax, there, back in zip(axes[1:], ("unflatten", "transpose"), ("flatten", "transpose")):
+        ax.text(-4, tall / 2 - 0.35, f"{there} →", ha="center", fontsize=8.5)
+        ax.text(-4, tall / 2 + 0.65, f"← {back}", ha="center", fontsize=8.5)
+        ax.annotate("", (-2.9, tall / 2), (-5.1, tall / 2), annotation_clip=False,
+                    arrowprops={"arrowstyle": "<|-|>", "color": INK, "lw": 1.2})
     return figure
 
 
