@@ -1,0 +1,39 @@
+"""Mistakes in scaled dot-product attention and its masks."""
+
+from . import Mistake
+
+SCALE = "query = query / math.sqrt(query.size(-1)) "
+BLOCKED = "blocked = (mask == -math.inf).all(dim=-1, keepdim=True)"
+
+MISTAKES = (
+    Mistake("no scaling", SCALE, "query = query "),
+    Mistake("divided by d_k, not by its root", SCALE, "query = query / query.size(-1) "),
+    Mistake("scaled by the length of the text", SCALE, "query = query / math.sqrt(key.size(-2)) "),
+    Mistake("softmax over the queries", "weights = scores.softmax(dim=-1)\n", "weights = scores.softmax(dim=-2)\n", "1.5"),
+    Mistake("softmax over the queries where there is a mask", "scores.softmax(dim=-1).masked_fill", "scores.softmax(dim=-2).masked_fill", "1.5"),
+    Mistake("softmax twice", "weights = scores.softmax(dim=-1)\n", "weights = scores.softmax(dim=-1).softmax(dim=-1)\n"),
+    Mistake("mask inverted", "masked_fill(~mask, -math.inf)", "masked_fill(mask, -math.inf)", "1.4"),
+    Mistake("zero after softmax, not renormalised", "weights = scores.softmax(dim=-1).masked_fill(blocked, 0.0)",
+            "weights = (scores - mask.masked_fill(blocked, 0.0)).nan_to_num().softmax(dim=-1).masked_fill(mask == -math.inf, 0.0)", "1.5"),
+    Mistake("−1e9 for −inf", "masked_fill(~mask, -math.inf)", "masked_fill(~mask, -1e9)"),
+    Mistake("0 for −inf", "masked_fill(~mask, -math.inf)", "masked_fill(~mask, 0.0)"),
+    Mistake("NaN where nothing may be attended to", BLOCKED, "blocked = torch.zeros_like(mask, dtype=torch.bool)"),
+    Mistake("zero weights where anything is blocked", BLOCKED, "blocked = (mask == -math.inf).any(dim=-1, keepdim=True)"),
+    Mistake("additive mask ignored", "mask = mask.to(scores.dtype)", "mask = mask.to(scores.dtype).masked_fill(mask != -math.inf, 0.0)"),
+    Mistake("dropout on the scores", "weights = F.dropout(weights, dropout)", "weights = F.dropout(scores, dropout).softmax(dim=-1)"),
+    Mistake("dropout without rescaling", "weights = F.dropout(weights, dropout)", "weights = F.dropout(weights, dropout) * (1 - dropout)"),
+    Mistake("dropout on the output, not on the weights", "return weights @ value, weights\n",
+            "return F.dropout(weights @ value, dropout), weights\n"),
+    Mistake("dropout alive in eval()", "self.dropout if self.training else 0.0", "self.dropout"),
+    Mistake("dropout dead in training", "self.dropout if self.training else 0.0", "0.0"),
+    Mistake("weights detached", "return weights @ value, weights\n", "return weights.detach() @ value, weights\n"),
+    Mistake("values not used", "return weights @ value, weights\n", "return weights @ (value * 0 + value.mean()), weights\n"),
+    Mistake("causal mask aligned top-left", "tril(diagonal=S - T)", "tril()"),
+    Mistake("causal mask shows the future", "tril(diagonal=S - T)", "triu(diagonal=S - T)", "2.4"),
+    Mistake("causal mask hides the token itself", "tril(diagonal=S - T)", "tril(diagonal=S - T - 1)"),
+    Mistake("causal mask shows one token of the future", "tril(diagonal=S - T)", "tril(diagonal=S - T + 1)"),
+    Mistake("padding mask on the queries", "[:, None, None, :]", "[:, None, :, None]", "2.4"),
+    Mistake("padding mask without the axis for heads", "[:, None, None, :]", "[:, None, :]", "2.4"),
+    Mistake("padding mask inverted", "(input_ids != pad_id)", "(input_ids == pad_id)", "2.4"),
+    Mistake("padding mask for pad_id 0 alone", "(input_ids != pad_id)", "(input_ids != 0)"),
+)

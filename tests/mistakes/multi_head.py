@@ -1,0 +1,40 @@
+"""Mistakes in multi-head attention and in recording its maps."""
+
+from . import Mistake
+
+SPLIT = "x.unflatten(-1, (self.num_heads, self.d_head)).transpose(1, 2)"
+MERGE = "output.transpose(1, 2).flatten(2)"
+
+MISTAKES = (
+    Mistake("split by view without transpose", SPLIT, "x.reshape(x.size(0), self.num_heads, x.size(1), self.d_head)", "2.1"),
+    Mistake("heads interleaved in the width", SPLIT, "x.unflatten(-1, (self.d_head, self.num_heads)).permute(0, 3, 1, 2)", "2.1"),
+    Mistake("merge without transpose", MERGE, "output.reshape(output.size(0), output.size(2), -1)", "2.5"),
+    Mistake("heads in another order after merging", MERGE, "output.flip(1).transpose(1, 2).flatten(2)"),
+    Mistake("one head used for all", SPLIT + "       #",
+            "x.unflatten(-1, (self.num_heads, self.d_head))[:, :, :1].expand(-1, -1, self.num_heads, -1).transpose(1, 2)       #"),
+    Mistake("divided by the root of d_model on the fast path", "key, value, mask, dropout), None", "key, value, mask, dropout, scale=self.d_model ** -0.5), None", "2.5"),
+    Mistake("divided by the root of d_model on the explicit path", "self.attention(query, key, value, mask)",
+            "self.attention(query * self.num_heads ** -0.5, key, value, mask)", "2.5"),
+    Mistake("mask forgotten on the fast path", "F.scaled_dot_product_attention(query, key, value, mask, dropout)",
+            "F.scaled_dot_product_attention(query, key, value, None, dropout)"),
+    Mistake("mask inverted on the fast path", "mask = mask if mask.dtype == torch.bool else", "mask = ~mask if mask.dtype == torch.bool else", "2.4"),
+    Mistake("a mask (B, T, S) taken for (H, T, S)", "mask.dim() not in (2, 4)", "mask.dim() not in (2, 3, 4)"),
+    Mistake("key and value exchanged", "query, key, value = (self._split(project(x))", "query, value, key = (self._split(project(x))"),
+    Mistake("the source asks instead of the target", "key = query if key is None else key", "query, key = (query, query) if key is None else (key, query)", "2.5"),
+    Mistake("value ignored", "value = key if value is None else value", "value = key"),
+    Mistake("no last projection", "return self.to_output(" + MERGE + "), weights", "return " + MERGE + ", weights"),
+    Mistake("no biases", "bias=bias) for _ in range(4)", "bias=False) for _ in range(4)"),
+    Mistake("biases always", "bias=bias) for _ in range(4)", "bias=True) for _ in range(4)"),
+    Mistake("weights summed over heads", "weights.mean(dim=1)", "weights.sum(dim=1)"),
+    Mistake("weights averaged over queries", "weights.mean(dim=1)", "weights.mean(dim=2)"),
+    Mistake("dropout alive in eval() on the fast path", "self.attention.dropout if self.training else 0.0", "self.attention.dropout"),
+    Mistake("no dropout on the fast path", "self.attention.dropout if self.training else 0.0", "0.0"),
+    Mistake("positions for the query alone", "query, key, mask = self.positions(query, key, mask)", "query, _, mask = self.positions(query, key, mask)"),
+    Mistake("positions before the cache", "if cache is not None:\n            key, value = cache.extend(key, value)\n        if self.positions is not None:\n            query, key, mask = self.positions(query, key, mask)",
+            "if self.positions is not None:\n            query, key, mask = self.positions(query, key, mask)\n        if cache is not None:\n            key, value = cache.extend(key, value)\n        if self.positions is not None:"),
+    Mistake("cache ignored", "            key, value = cache.extend(key, value)", "            cache.extend(key, value)"),
+    Mistake("num_heads need not divide d_model", " or d_model % num_heads:", ":"),
+    Mistake("recording goes on afterwards", "layer.recorded = recorded", "layer.recorded = layer.recorded"),
+    Mistake("recorded maps hold the graph", "weights.detach()", "weights"),
+    Mistake("maps averaged although each head is asked for", "mask=mask, average_weights=False", "mask=mask, average_weights=True"),
+)

@@ -1,0 +1,70 @@
+"""Mistakes in the position schemes."""
+
+from . import Mistake
+
+EXPONENT = "base ** (-2 * i / d_model)     #"
+ROTARY_EXPONENT = "self.base ** (-2 * i / self.d_head)"
+TURN = "a, b = a * cos - b * sin, a * sin + b * cos"
+CALL = "return self.rotate(query, key.size(-2) - query.size(-2)), self.rotate(key), mask"
+BIAS = "return torch.where(mask, bias, -math.inf) if mask.dtype == torch.bool else bias + mask"
+OFFSETS = "torch.arange(S, device=key.device) - torch.arange(S - T, S, device=key.device)[:, None]"
+
+MISTAKES = (
+    Mistake("sinusoid: exponent doubled twice", EXPONENT, "base ** (-4 * i / d_model)     #", "3.1"),
+    Mistake("sinusoid: exponent halved", EXPONENT, "base ** (-i / d_model)     #"),
+    Mistake("sinusoid: operator precedence", EXPONENT, "base ** -2 * i / d_model     #"),
+    Mistake("sinusoid: wrong sign of the exponent", EXPONENT, "base ** (2 * i / d_model)     #"),
+    Mistake("sinusoid: base ignored", EXPONENT, "1000.0 ** (-2 * i / d_model)     #"),
+    Mistake("sinusoid: sine and cosine exchanged", "[angles.sin(), angles.cos()]", "[angles.cos(), angles.sin()]"),
+    Mistake("sinusoid: layouts exchanged", 'if layout == "halves":\n        waves', 'if layout != "halves":\n        waves'),
+    Mistake("sinusoid: odd widths lose a sine", "(d_model + 1) // 2", "d_model // 2"),
+    Mistake("sinusoid: angles in single precision", 'positions.to("cpu", torch.float64)', 'positions.to("cpu", torch.float32)'),
+    Mistake("sinusoid: stretched the wrong way", "torch.arange(max_seq_len) / stretch", "torch.arange(max_seq_len) * stretch"),
+    Mistake("sinusoid: positions count from 1", "torch.arange(max_seq_len) / stretch", "torch.arange(1, max_seq_len + 1) / stretch"),
+    Mistake("sinusoid: the table is a parameter", 'self.register_buffer("table", table, persistent=False)', "self.table = nn.Parameter(table)"),
+    Mistake("sinusoid: the table is saved", "table, persistent=False", "table"),
+    Mistake("added: rows of the batch axis", "return table[offset:offset + x.size(-2)]", "return table[offset:offset + x.size(0)].unsqueeze(-2)"),
+    Mistake("added: offset ignored", "return table[offset:offset + x.size(-2)]", "return table[:x.size(-2)]"),
+    Mistake("added: offset one too far", "return table[offset:offset + x.size(-2)]", "return table.roll(-1, 0)[offset:offset + x.size(-2)]"),
+    Mistake("added: the end of the table is not checked", "offset < 0 or offset + x.size(-2) > max_seq_len", "offset < 0"),
+    Mistake("learned: rows are multiplied", "return x + _rows(self.table.weight", "return x * _rows(self.table.weight"),
+    Mistake("learned: not trained", "_rows(self.table.weight, x, offset)", "_rows(self.table.weight.detach(), x, offset)"),
+    Mistake("learned: stretched to the nearest row", "torch.lerp(weight[before], weight[after], share)", "weight[before]"),
+    Mistake("learned: stretched, neighbours exchanged", "torch.lerp(weight[before], weight[after], share)",
+            "torch.lerp(weight[after], weight[before], share)"),
+    Mistake("rotary: exponent doubled twice", ROTARY_EXPONENT, "self.base ** (-4 * i / self.d_head)", "3.5"),
+    Mistake("rotary: all pairs equally fast", ROTARY_EXPONENT, "self.base ** (0 * i)", "3.3"),
+    Mistake("rotary: turned the other way", TURN, "a, b = a * cos + b * sin, b * cos - a * sin", "3.3"),
+    Mistake("rotary: mirrored, not turned", TURN, "a, b = a * cos + b * sin, a * sin - b * cos"),
+    Mistake("rotary: layouts exchanged", 'x.chunk(2, dim=-1) if self.layout == "halves"', 'x.chunk(2, dim=-1) if self.layout != "halves"', "3.3"),
+    Mistake("rotary: put together in the other layout", 'torch.cat([a, b], dim=-1) if self.layout == "halves"',
+            'torch.cat([a, b], dim=-1) if self.layout != "halves"', "3.3"),
+    Mistake("rotary: the query alone", CALL, "return self.rotate(query, key.size(-2) - query.size(-2)), key, mask"),
+    Mistake("rotary: positions restart at 0 for each cached step", CALL, "return self.rotate(query), self.rotate(key), mask", "3.5"),
+    Mistake("rotary: cached step one place too late", CALL, "return self.rotate(query, key.size(-2) - query.size(-2) + 1), self.rotate(key), mask"),
+    Mistake("rotary: the mask is lost", CALL, "return self.rotate(query, key.size(-2) - query.size(-2)), self.rotate(key), None"),
+    Mistake("rotary: angles in half precision", "dtype = torch.promote_types(x.dtype, torch.float32) ", "dtype = x.dtype "),
+    Mistake("rotary: stretched the wrong way", "dtype=dtype) / self.stretch", "dtype=dtype) * self.stretch"),
+    Mistake("relative: sign of the distance", OFFSETS, "-(" + OFFSETS + ")"),
+    Mistake("relative: queries are the first of the positions", OFFSETS,
+            "torch.arange(S, device=key.device) - torch.arange(T, device=key.device)[:, None]"),
+    Mistake("relative: the mask is lost", BIAS, "return bias"),
+    Mistake("relative: the bias is lost where there is a mask", BIAS, "return mask"),
+    Mistake("relative: mask inverted", BIAS, "return torch.where(~mask, bias, -math.inf) if mask.dtype == torch.bool else bias + mask"),
+    Mistake("relative: −1e9 for −inf", BIAS, "return torch.where(mask, bias, -1e9) if mask.dtype == torch.bool else bias + mask"),
+    Mistake("ALiBi: nearer places are lowered more", "_with_bias(-self.slopes", "_with_bias(self.slopes"),
+    Mistake("ALiBi: the same slope for all heads", "[2 ** (-8 * (h + 1) / power) for h in range(power)]", "[2 ** (-8 / power) for h in range(power)]"),
+    Mistake("ALiBi: slopes count from 0", "2 ** (-8 * (h + 1) / power)", "2 ** (-8 * h / power)"),
+    Mistake("ALiBi: wrong for heads that are no power of two", "(-4 * (2 * h + 1) / power)", "(-4 * (h + 1) / power)"),
+    Mistake("T5: keys behind and after exchanged", "first = buckets * (offset > 0)", "first = buckets * (offset < 0)"),
+    Mistake("T5: one direction only", "distance = offset.abs() if self.bidirectional else (-offset).clamp(min=0)", "distance = (-offset).clamp(min=0)"),
+    Mistake("T5: one bucket fewer for near places", "exact = buckets // 2 ", "exact = buckets // 2 - 1 "),
+    Mistake("T5: far places are rounded, not cut", "(growth * (buckets - exact)).long()", "(growth * (buckets - exact)).round().long()"),
+    Mistake("T5: buckets grow evenly", "(distance.clamp(min=1) / exact).log() / math.log(self.max_distance / exact)", "(distance - exact) / (self.max_distance - exact)"),
+    Mistake("T5: heads and places exchanged", "bias.permute(2, 0, 1)[None]", "bias.permute(2, 1, 0)[None]"),
+    Mistake("Shaw: not divided by √d_head", "self.keys.weight.T / math.sqrt(query.size(-1))", "self.keys.weight.T"),
+    Mistake("Shaw: cut one place too early", "clamp(-self.max_distance, self.max_distance)", "clamp(-self.max_distance + 1, self.max_distance - 1)"),
+    Mistake("Shaw: not cut where the text is longer", "clamp(-self.max_distance, self.max_distance) + self.max_distance",
+            "add(self.max_distance) % (2 * self.max_distance + 1)"),
+    Mistake("Shaw: the distances are not trained", "query @ self.keys.weight.T", "query @ self.keys.weight.T.detach()"),
+)

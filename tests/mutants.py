@@ -1,0 +1,81 @@
+"""`make mutants`: plants every known mistake into the exported parts, one at a time, and names the tests that catch it."""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from shared import evidence
+from tests.mistakes import all_mistakes
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TESTS = {"attention": ["test_parity.py", "test_bad_input.py"]}          # of the other parts: test_*part*.py
+FAILED = re.compile(r"^(?:FAILED|ERROR) tests/([\w/]+\.py)(?:::(\w+))?", flags=re.MULTILINE)
+
+
+def tests_of(part):
+    """The test files that look at a part: neither benchmarks nor those that plant faults themselves."""
+    found = sorted(path.name for path in (ROOT / "tests").glob(f"test_*{part}*.py"))
+    return TESTS.get(part) or [name for name in found if "mutants" not in name and "bench" not in name]
+
+
+def caught_by(part, mistake=None, tests=None):
+    """The tests, `file::function`, that fail when `mistake` is planted into a copy of the project. None: nothing is planted.
+
+    tests: names of test files, by default all that look at the part.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder)
+        for name in ("shared", "tests", "data"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "cache"))
+        target = copy / "shared" / "transformer" / f"{part}.py"
+        if mistake:
+            target.write_text(mistake.plant(target.read_text(encoding="utf-8")), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist",
+                   *(f"tests/{name}" for name in tests or tests_of(part))]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode not in (0, 1, 2):                                # 2: a test file could not be imported
+        raise RuntimeError(f"pytest stopped with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return list(dict.fromkeys(f"{file}::{function}" if function else file for file, function in FAILED.findall(done.stdout)))
+
+
+def run(parts=None):
+    """One row for each mistake: part, mistake, exercise, and the tests that caught it."""
+    planted = [(part, mistake) for part, mistakes in all_mistakes().items() for mistake in mistakes if not parts or part in parts]
+    for part in dict.fromkeys(part for part, _ in planted):
+        if caught_by(part):
+            raise RuntimeError(f"the tests of {part} fail before anything is planted")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (part, mistake), caught in zip(planted, pool.map(lambda pair: caught_by(*pair), planted)):
+            yield {"part": part, "mistake": mistake.name, "exercise": mistake.exercise, "caught_by": caught}
+
+
+def line(row):
+    """A row as text."""
+    caught = row["caught_by"]
+    by = f"{caught[0]}{f' and {len(caught) - 1} more' if len(caught) > 1 else ''}" if caught else "NOT CAUGHT"
+    return f"{row['part']:<11} {row['mistake']:<52} {row['exercise'] or '–':<5} {by}"
+
+
+def main(parts):
+    """Print the matrix; with no part named also record it in data/results/mutants.json. Exit status 1 if one survives."""
+    print(f"{'part':<11} {'known mistake':<52} {'exer.':<5} caught by")
+    rows = []
+    for row in run(parts):
+        rows.append(row)
+        print(line(row), flush=True)
+    survivors = sum(not row["caught_by"] for row in rows)
+    print(f"\n{len(rows) - survivors} of {len(rows)} known mistakes caught")
+    if not parts:
+        evidence.write("mutants", "make mutants", rows=rows)
+        print("recorded in data/results/mutants.json")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
