@@ -37,7 +37,7 @@ class Scheme:
         return getattr(parts, self.name)(**self.options)
 
 
-T5 = {"num_buckets": 8, "max_distance": 5}
+T5 = {"num_buckets": 8, "max_distance": 7}
 SCHEMES = {
     "rotary": Scheme("RotaryEmbedding", {"d_head": D}, lambda q, k, scheme: turned(q, k)),
     "rotary, interleaved": Scheme("RotaryEmbedding", {"d_head": D, "layout": "interleaved", "base": 100},
