@@ -9,77 +9,14 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from exercise_variants import VARIANTS, rescale_by_layer_norm, repaired_by_adding, window_by_loop
 
 from shared.exercises import WrongAnswer, all_exercises, check, hint, solution
-from shared.transformer import causal_mask, scaled_dot_product_attention
+from shared.transformer import scaled_dot_product_attention
 
 EXERCISES = all_exercises()
 MISTAKES = [(number, mistake) for number, exercise in EXERCISES.items() for mistake in exercise.mistakes]
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
-
-
-def window_by_loop(n, width):
-    mask = torch.zeros(n, n, dtype=torch.bool)
-    for query in range(n):
-        mask[query, max(0, query - width + 1):query + 1] = True
-    return mask
-
-
-def window_from_two_triangles(n, width):
-    return causal_mask(n) & torch.ones(n, n, dtype=torch.bool).triu(1 - width)
-
-
-def previous_by_plane(n):
-    angle = torch.arange(n) * 2 * math.pi / n
-    key = torch.stack([angle.cos(), angle.sin()], dim=1)
-    return 2000 * key.roll(1, dims=0), key
-
-
-def previous_by_parabola(n):
-    position = torch.arange(n).float()
-    return 20 * torch.stack([position - 1, torch.ones(n)], dim=1), torch.stack([2 * position, -position ** 2], dim=1)
-
-
-def rescale_by_root_mean_square(query, key):
-    query = query / query.square().mean(-1, keepdim=True).sqrt()
-    key = key / key.square().mean(-1, keepdim=True).sqrt()
-    return torch.einsum("td,sd->ts", query, key) / query.size(-1) ** 0.5
-
-
-def repaired_by_adding(query, key, value):
-    mask = torch.full((len(query), len(query)), -math.inf).triu(1)
-    return F.softmax(query @ key.T * query.size(1) ** -0.5 + mask, -1) @ value
-
-
-def rescale_by_standard_deviation(query, key):
-    query, key = query / query.std(-1, keepdim=True), key / key.std(-1, keepdim=True)
-    return query @ key.T / math.sqrt(query.size(-1))
-
-
-def rescale_by_layer_norm(query, key):
-    query, key = F.layer_norm(query, query.shape[-1:]), F.layer_norm(key, key.shape[-1:])
-    return query @ key.T / math.sqrt(query.size(-1))
-
-
-def contribution_by_masking(outputs, weight, head):
-    alone = torch.zeros_like(outputs)
-    alone[:, head] = outputs[:, head]
-    return F.linear(alone.transpose(1, 2).flatten(2), weight)
-
-
-def cross_by_einsum(source, target, W_q, W_k, W_v, num_heads):
-    W_q, W_k, W_v = (W.view(W.size(0), num_heads, -1) for W in (W_q, W_k, W_v))
-    q, k, v = torch.einsum("btd,dhe->bhte", target, W_q), *(torch.einsum("bsd,dhe->bhse", source, W) for W in (W_k, W_v))
-    return scaled_dot_product_attention(q, k, v)[0].permute(0, 2, 1, 3).reshape(*target.shape[:2], -1)
-
-
-VARIANTS = [("2.1", lambda x, h: torch.stack(x.chunk(h, dim=-1), dim=1)), ("2.2", contribution_by_masking),
-            ("2.3", 4 * (512 * 512 + 512)), ("2.4", lambda m: m[:, None, None] & (torch.arange(6)[:, None] >= torch.arange(6))),
-            ("2.5", cross_by_einsum),
-            ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))), ("1.2", previous_by_parabola),
-            ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation), ("1.3", rescale_by_layer_norm),
-            ("1.4", window_by_loop), ("1.4", window_from_two_triangles), ("1.5", repaired_by_adding),
-            ("1.5", lambda q, k, v: scaled_dot_product_attention(q, k, v, causal_mask(len(q)))[0])]
 
 
 @pytest.mark.parametrize("number", EXERCISES)

@@ -1,0 +1,120 @@
+"""Right answers to the exercises, written differently from the reference: a list of (number, answer)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from shared.transformer import RotaryEmbedding, causal_mask, scaled_dot_product_attention
+
+
+def window_by_loop(n, width):
+    mask = torch.zeros(n, n, dtype=torch.bool)
+    for query in range(n):
+        mask[query, max(0, query - width + 1):query + 1] = True
+    return mask
+
+
+def window_from_two_triangles(n, width):
+    return causal_mask(n) & torch.ones(n, n, dtype=torch.bool).triu(1 - width)
+
+
+def previous_by_plane(n):
+    angle = torch.arange(n) * 2 * math.pi / n
+    key = torch.stack([angle.cos(), angle.sin()], dim=1)
+    return 2000 * key.roll(1, dims=0), key
+
+
+def previous_by_parabola(n):
+    position = torch.arange(n).float()
+    return 20 * torch.stack([position - 1, torch.ones(n)], dim=1), torch.stack([2 * position, -position ** 2], dim=1)
+
+
+def rescale_by_root_mean_square(query, key):
+    query = query / query.square().mean(-1, keepdim=True).sqrt()
+    key = key / key.square().mean(-1, keepdim=True).sqrt()
+    return torch.einsum("td,sd->ts", query, key) / query.size(-1) ** 0.5
+
+
+def repaired_by_adding(query, key, value):
+    mask = torch.full((len(query), len(query)), -math.inf).triu(1)
+    return F.softmax(query @ key.T * query.size(1) ** -0.5 + mask, -1) @ value
+
+
+def rescale_by_standard_deviation(query, key):
+    query, key = query / query.std(-1, keepdim=True), key / key.std(-1, keepdim=True)
+    return query @ key.T / math.sqrt(query.size(-1))
+
+
+def rescale_by_layer_norm(query, key):
+    query, key = F.layer_norm(query, query.shape[-1:]), F.layer_norm(key, key.shape[-1:])
+    return query @ key.T / math.sqrt(query.size(-1))
+
+
+def contribution_by_masking(outputs, weight, head):
+    alone = torch.zeros_like(outputs)
+    alone[:, head] = outputs[:, head]
+    return F.linear(alone.transpose(1, 2).flatten(2), weight)
+
+
+def cross_by_einsum(source, target, W_q, W_k, W_v, num_heads):
+    W_q, W_k, W_v = (W.view(W.size(0), num_heads, -1) for W in (W_q, W_k, W_v))
+    q, k, v = torch.einsum("btd,dhe->bhte", target, W_q), *(torch.einsum("bsd,dhe->bhse", source, W) for W in (W_k, W_v))
+    return scaled_dot_product_attention(q, k, v)[0].permute(0, 2, 1, 3).reshape(*target.shape[:2], -1)
+
+
+def shift_by_kronecker(offset, d_model):
+    angle = offset / 10000 ** (torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
+    quarter = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    return torch.kron(angle.cos().diag(), torch.eye(2, dtype=torch.float64)) + torch.kron(angle.sin().diag(), quarter)
+
+
+def shift_by_least_squares(offset, d_model):
+    places, hands = torch.arange(500, dtype=torch.float64)[:, None], torch.arange(0, d_model, 2) / d_model
+    waves = torch.stack([(places / 10000 ** hands).sin(), (places / 10000 ** hands).cos()], dim=-1).flatten(1)
+    return torch.linalg.lstsq(waves[:-offset], waves[offset:]).solution.T
+
+
+def rotate_by_complex_numbers(x, base=10000):
+    turns = torch.exp(1j * torch.arange(len(x))[:, None] * base ** (-torch.arange(0, x.size(1), 2) / x.size(1)))
+    return torch.view_as_real(torch.view_as_complex(x.unflatten(1, (-1, 2))) * turns).flatten(1)
+
+
+def rotate_every_two(x, base=10000):
+    angles = torch.outer(torch.arange(len(x)), 1 / base ** (torch.arange(x.size(1)) // 2 * 2 / x.size(1)))
+    return x * angles.cos() + torch.stack([-x[:, 1::2], x[:, 0::2]], dim=2).flatten(1) * angles.sin()
+
+
+def halves_by_loop(weight, num_heads):
+    d_head, found = len(weight) // num_heads, torch.empty_like(weight)
+    for row in range(len(weight)):
+        head, entry = divmod(row, d_head)
+        found[head * d_head + entry // 2 + entry % 2 * (d_head // 2)] = weight[row]
+    return found
+
+
+def scores_of_the_part(query, key):
+    query, key, _ = RotaryEmbedding(query.size(-1), layout="interleaved")(query, key)
+    return query @ key.T
+
+
+def scores_by_distance(query, key):
+    T, S = len(query), len(key)
+    return torch.stack([torch.stack([query[t] @ shift_by_kronecker(S - T + t - s, query.size(1)).float() @ key[s]
+                                     for s in range(S)]) for t in range(T)])
+
+
+VARIANTS = [
+    ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))),
+    ("1.2", previous_by_parabola), ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation),
+    ("1.3", rescale_by_layer_norm), ("1.4", window_by_loop), ("1.4", window_from_two_triangles), ("1.5", repaired_by_adding),
+    ("1.5", lambda q, k, v: scaled_dot_product_attention(q, k, v, causal_mask(len(q)))[0]),
+
+    ("2.1", lambda x, h: torch.stack(x.chunk(h, dim=-1), dim=1)), ("2.2", contribution_by_masking), ("2.3", 4 * (512 * 512 + 512)),
+    ("2.4", lambda m: m[:, None, None] & (torch.arange(6)[:, None] >= torch.arange(6))), ("2.5", cross_by_einsum),
+
+    ("3.1", shift_by_kronecker), ("3.1", shift_by_least_squares), ("3.2", 60_611), ("3.2", 2 * math.pi / 10000 ** (-510 / 512)),
+    ("3.3", rotate_by_complex_numbers), ("3.3", rotate_every_two), ("3.4", halves_by_loop),
+    ("3.4", lambda w, h: torch.cat([part for rows in w.chunk(h) for part in (rows[0::2], rows[1::2])])),
+    ("3.5", scores_of_the_part), ("3.5", scores_by_distance),
+]
