@@ -62,7 +62,8 @@ def test_another_layout_is_refused(part, given):
 
 
 @pytest.mark.parametrize(("given", "error"), NO_NUMBERS)
-@pytest.mark.parametrize(("part", "name"), [(part, "base") for part in WITH_OPTIONS] + [(part, "stretch") for part in WITH_STRETCH], **names)
+@pytest.mark.parametrize(("part", "name"), [*((part, "base") for part in WITH_OPTIONS), *((part, "stretch") for part in WITH_STRETCH)],
+                         **names)
 def test_a_base_or_a_stretch_that_is_no_positive_number_is_refused(part, name, given, error):
     allowed = "above 0 and finite" if error is ValueError else "a number"
     refused(error, f"{name} must be {allowed}, got {given!r}", lambda: make(part, **{name: given}))
@@ -92,7 +93,8 @@ def test_buckets_that_do_not_fit_are_refused(num_buckets, max_distance, both):
             lambda: make(RelativePositionBias, num_buckets=num_buckets, max_distance=max_distance, bidirectional=both))
 
 
-@pytest.mark.parametrize(("num_buckets", "max_distance", "both"), [(4, 2, True), (32, 9, True), (2, 2, False), (3, 2, False), (8, 5, False)])
+@pytest.mark.parametrize(("num_buckets", "max_distance", "both"), [(4, 2, True), (32, 9, True), (2, 2, False), (3, 2, False),
+                                                                   (8, 5, False)])
 def test_the_smallest_buckets_that_fit(num_buckets, max_distance, both):
     bias = make(RelativePositionBias, num_buckets=num_buckets, max_distance=max_distance, bidirectional=both)
     found = bias.bucket(torch.arange(-50, 51))
@@ -106,8 +108,8 @@ def test_words_of_another_width_are_refused(part, shape):
 
 
 @pytest.mark.parametrize("part", [SinusoidalPositionalEncoding, LearnedPositionalEmbedding], **names)
-@pytest.mark.parametrize(("offset", "T"), [(0, 17), (13, 4), (16, 1), (17, 0), (1000, 4), (-1, 4), (-16, 4), (1.0, 4), (0.5, 4), (True, 4),
-                                           (None, 4), ("1", 4), (torch.tensor(1), 4)])
+@pytest.mark.parametrize(("offset", "T"), [(0, 17), (13, 4), (16, 1), (17, 0), (1000, 4), (-1, 4), (-16, 4), (1.0, 4), (0.5, 4),
+                                           (True, 4), (None, 4), ("1", 4), (torch.tensor(1), 4)])
 def test_places_that_do_not_exist_are_refused(part, offset, T):
     refused(ValueError, f"offset must be a whole number of at least 0 … max_seq_len = 16, got offset = {offset!r}, T = {T}",
             lambda: make(part)(zeros(2, T, 8), offset))
@@ -161,7 +163,8 @@ def test_a_scheme_for_other_heads_is_refused(positions, message):
 
 MASKS = [(zeros(4, 4, dtype=torch.int64), TypeError, "boolean (True = may attend) … torch.int64"),
          (zeros(4, 4, dtype=torch.uint8), TypeError, "boolean (True = may attend) … torch.uint8"),
-         (True, TypeError, "mask must be a tensor, boolean … got bool"), ([[True]], TypeError, "mask must be a tensor, boolean … got list"),
+         (True, TypeError, "mask must be a tensor, boolean … got bool"),
+         ([[True]], TypeError, "mask must be a tensor, boolean … got list"),
          (zeros(5, 3).bool(), ValueError, "(5, 3) does not broadcast … (2, 2, 4, 4)"),
          (zeros(2, 4, 4, 4), ValueError, "(2, 4, 4, 4) does not broadcast … (2, 2, 4, 4)"),
          (zeros(3, 1, 4, 4), ValueError, "(3, 1, 4, 4) does not broadcast … (2, 2, 4, 4)")]
@@ -202,7 +205,8 @@ def test_rotary_does_not_turn_a_single_row():
 @not_repaired
 @pytest.mark.parametrize("offset", ["1", None, True])
 def test_rotary_begins_at_whole_places(offset):
-    refused((TypeError, ValueError), f"offset must be a whole number, got {offset!r}", lambda: make(RotaryEmbedding).rotate(zeros(4, 8), offset))
+    refused((TypeError, ValueError), f"offset must be a whole number, got {offset!r}",
+            lambda: make(RotaryEmbedding).rotate(zeros(4, 8), offset))
 
 
 @not_repaired

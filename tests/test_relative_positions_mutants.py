@@ -69,8 +69,8 @@ class Alibi(Biased):
 
 
 ALIBI_FAULTS = [*BIASED_FAULTS, "next power's slopes", "filled with the wrong half", "formula for every H", "heads from 0",
-                "filled and sorted", "order of heads", "one slope for all", "sign", "saved", "future rewarded", "future free", "squared",
-                "by the key's place"]
+                "filled and sorted", "order of heads", "one slope for all", "sign", "saved", "future rewarded", "future free",
+                "squared", "by the key's place"]
 
 
 class T5(Biased):
