@@ -99,7 +99,6 @@ def test_sinusoids_in_float32_are_the_rounded_formula(layout):
     assert found.equal(expected.float())
 
 
-@pytest.mark.xfail(strict=True, reason="places are divided in float32 before the angles are computed")
 def test_stretched_sinusoids_in_float32_are_the_rounded_formula():
     found = SinusoidalPositionalEncoding(8, 8192, stretch=3.0).table
     expected = [clock(place / 3, 8) for place in range(8192)]

@@ -27,7 +27,6 @@ WITH_STRETCH = (SinusoidalPositionalEncoding, RotaryEmbedding)
 NO_NUMBERS = [(0, ValueError), (-1, ValueError), (0.0, ValueError), (-2.5, ValueError), (math.nan, ValueError), (math.inf, ValueError),
               (-math.inf, ValueError), (True, TypeError), ("2", TypeError), (None, TypeError), (1j, TypeError), ([2.0], TypeError)]
 names = {"ids": lambda value: getattr(value, "__name__", None)}
-not_repaired = pytest.mark.xfail(strict=True, reason="accepted, or refused with an error that does not say what is allowed")
 
 
 def make(part, **changed):
@@ -149,13 +148,12 @@ def test_rotary_for_another_width_is_refused():
     refused(ValueError, "shape (..., T, 8), got (2, 2, 4, 4)", lambda: attend(RotaryEmbedding(8)))
 
 
-# --- what is accepted, or refused obscurely, until it is repaired
+# --- what would be silently wrong, or refused obscurely
 
 @pytest.mark.parametrize(("positions", "message"), [
     (ALiBi(3), "num_heads = 3 … 2"), (ALiBi(1), "num_heads = 1 … 2"), (RelativePositionBias(3), "num_heads = 3 … 2"),
     (RelativePositionBias(1), "num_heads = 1 … 2"), (RelativePositionKeys(8), "4"), (RelativePositionKeys(2), "4"),
 ])
-@not_repaired
 def test_a_scheme_for_other_heads_is_refused(positions, message):
     for mask in (None, torch.ones(2, 2, 4, 4, dtype=torch.bool, device=DEVICE)):
         refused(ValueError, message, lambda: attend(positions.to(DEVICE), mask=mask))
@@ -171,45 +169,39 @@ MASKS = [(zeros(4, 4, dtype=torch.int64), TypeError, "boolean (True = may attend
 
 
 @pytest.mark.parametrize(("mask", "error", "message"), MASKS)
-@pytest.mark.parametrize("name", ["rotary", *(pytest.param(name, marks=not_repaired) for name in BIASES)])
+@pytest.mark.parametrize("name", ["rotary", *BIASES])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_wrong_mask_is_refused_as_without_positions(path, name, mask, error, message):
     with forced(path):
         refused(error, message, lambda: attend(WITHIN[name](), mask=mask, need_weights=False))
 
 
-@not_repaired
 @pytest.mark.parametrize("given", ["yes", None, 0, 1])
 def test_a_direction_that_is_neither_true_nor_false_is_refused(given):
     refused(TypeError, f"bidirectional must be True or False, got {given!r}", lambda: make(RelativePositionBias, bidirectional=given))
 
 
-@not_repaired
 @pytest.mark.parametrize("part", [SinusoidalPositionalEncoding, LearnedPositionalEmbedding], **names)
 @pytest.mark.parametrize("x", [zeros(2, 4, 8, dtype=torch.int64), [[1.0]], None])
 def test_words_that_are_no_numbers_with_a_point_are_refused(part, x):
     refused(TypeError, "x must be a floating-point tensor, got", lambda: make(part)(x))
 
 
-@not_repaired
 @pytest.mark.parametrize("x", [zeros(4, 8, dtype=torch.int64), [[1.0]]])
 def test_rotary_turns_floating_point_tensors_alone(x):
     refused(TypeError, "x must be a floating-point tensor, got", lambda: make(RotaryEmbedding).rotate(x))
 
 
-@not_repaired
 def test_rotary_does_not_turn_a_single_row():
     refused(ValueError, "x must have shape (..., T, 8), got (8,)", lambda: make(RotaryEmbedding).rotate(zeros(8)))
 
 
-@not_repaired
 @pytest.mark.parametrize("offset", ["1", None, True])
 def test_rotary_begins_at_whole_places(offset):
     refused((TypeError, ValueError), f"offset must be a whole number, got {offset!r}",
             lambda: make(RotaryEmbedding).rotate(zeros(4, 8), offset))
 
 
-@not_repaired
 @pytest.mark.parametrize("positions", [[0, 1], 3, None])
 def test_sinusoids_are_of_a_tensor(positions):
     refused(TypeError, "positions must be a tensor, got", lambda: make(sinusoids, positions=positions))

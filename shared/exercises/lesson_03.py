@@ -130,7 +130,7 @@ EXERCISES = {
         reference=2 * math.pi * 10000 ** (510 / 512),
         tolerance=0.01,
         tell=lambda observed, expected, place: f"{observed:,.0f} is not right. The slowest hand is i = 255. hint(\"3.2\") helps",
-        worked="Hand 255 turns by 10000^(-510/512) a place, so a turn of 2π takes 2π · 10000^(510/512) = 60,612 places.",
+        worked="Hand 255 turns by 10000^(-510/512) a place, so a turn of 2π takes 2π · 10000^(510/512) = 60,611 places.",
         hints=("512 entries are 256 hands, i = 0 to 255. By which angle does hand 255 turn from one place to the next?",
                "ω = 10000^(-510/512). A whole turn is 2π."),
         mistakes=(

@@ -14,14 +14,16 @@ from torch import nn
 
 _LAYOUTS = ("interleaved", "halves")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base
+# %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base-2
 def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
     """positions (...,) → their encodings (..., d_model) (Vaswani et al. 2017, §3.5); positions need not be whole.
 
     layout: "interleaved" sin, cos, sin, cos …, as in the paper; "halves" all sines, then all cosines.
     For an odd d_model the last hand has no cosine.   Computed in float64, returned in the default dtype.
-    Raises ValueError for another layout, d_model < 1 or base ≤ 0.
+    Raises ValueError for another layout, d_model < 1 or base ≤ 0, TypeError for what is not a tensor or a number.
     """
+    if not isinstance(positions, torch.Tensor):
+        raise TypeError(f"positions must be a tensor, got {type(positions).__name__}")
     _check_sizes(d_model=d_model)
     _check_options(layout, base)
     i = torch.arange((d_model + 1) // 2, dtype=torch.float64, device="cpu")
@@ -32,7 +34,7 @@ def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
         waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[..., :d_model]
     return waves.to(positions.device, torch.get_default_dtype())
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-sinusoidalpositionalencoding-nn-mo
+# %% ../../notebooks/03_positional_encoding.ipynb #class-sinusoidalpositionalencoding-nn-mo-2
 class SinusoidalPositionalEncoding(nn.Module):
     """Adds sinusoids to the words: no parameters, one fixed vector for each place (Vaswani et al. 2017, §3.5).
 
@@ -44,23 +46,31 @@ class SinusoidalPositionalEncoding(nn.Module):
         super().__init__()
         _check_sizes(d_model=d_model, max_seq_len=max_seq_len)
         _check_options(layout, base, stretch)
-        table = sinusoids(torch.arange(max_seq_len) / stretch, d_model, base, layout)
+        places = torch.arange(max_seq_len, dtype=torch.float64, device="cpu") / stretch
+        table = sinusoids(places, d_model, base, layout).to(torch.get_default_device())
         self.register_buffer("table", table, persistent=False)      # moves with the module, is not saved
 
     def forward(self, x, offset=0):
         """x (..., T, d_model) → the same, with the encodings of places `offset` to `offset` + T - 1 added."""
         return x + _rows(self.table, x, offset)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the-2
+# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the
 def _rows(table, x, offset):
     """The rows of `table` for x, in its dtype: (T, d_model)."""
     max_seq_len, d_model = table.shape
-    if x.dim() < 2 or x.size(-1) != d_model:
-        raise ValueError(f"x must have shape (..., T, {d_model}), got {tuple(x.shape)}")
+    _check_rows(x, d_model)
     if type(offset) is not int or offset < 0 or offset + x.size(-2) > max_seq_len:
         raise ValueError(f"offset must be a whole number of at least 0, and offset + T at most max_seq_len = {max_seq_len}, "
                          f"got offset = {offset!r}, T = {x.size(-2)}")
     return table[offset:offset + x.size(-2)].to(x.dtype)
+
+
+def _check_rows(x, width):
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        given = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+        raise TypeError(f"x must be a floating-point tensor, got {given}")
+    if x.dim() < 2 or x.size(-1) != width:
+        raise ValueError(f"x must have shape (..., T, {width}), got {tuple(x.shape)}")
 
 
 def _check_sizes(**sizes):
@@ -80,7 +90,7 @@ def _check_options(layout=_LAYOUTS[0], base=1.0, stretch=1.0):
         if not 0 < number < math.inf:
             raise ValueError(f"{name} must be above 0 and finite, got {number}")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu
+# %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu-2
 class LearnedPositionalEmbedding(nn.Module):
     """Adds a learned vector for each place (Gehring et al. 2017, §3.1; BERT and GPT-2): max_seq_len × d_model parameters.
 
@@ -97,10 +107,13 @@ class LearnedPositionalEmbedding(nn.Module):
         return x + _rows(self.table.weight, x, offset)
 
     def stretched(self, factor):
-        """A new table `factor` times as long: row p is what this one has, linearly between rows, at place p / factor."""
+        """A new table `factor` times as long: row p is what this one has, linearly between rows, at place p / factor.
+
+        Behind the last row of this one that row is repeated.
+        """
         _check_options(stretch=factor)
         weight = self.table.weight.detach()
-        places = torch.arange(int(len(weight) * factor), device=weight.device) / factor
+        places = torch.arange(round(len(weight) * factor), device=weight.device) / factor
         before = places.long().clamp(max=len(weight) - 1)
         after = (before + 1).clamp(max=len(weight) - 1)
         longer = LearnedPositionalEmbedding(weight.size(1), len(places))
@@ -108,13 +121,14 @@ class LearnedPositionalEmbedding(nn.Module):
         longer.table.weight.data = torch.lerp(weight[before], weight[after], share)
         return longer
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-rotaryembedding-nn-module-turns-qu
+# %% ../../notebooks/03_positional_encoding.ipynb #class-rotaryembedding-nn-module-turns-qu-2
 class RotaryEmbedding(nn.Module):
     """Turns queries and keys by their places, so that scores depend on distances alone (Su et al. 2021, §3.2).
 
     d_head: width of a head, even.   base: the slowest pair turns about `base` times slower than the first.
     layout: "halves" pairs entry i with entry i + d_head / 2 (GPT-NeoX, Llama); "interleaved" pairs neighbours (the paper).
     stretch: positions are divided by it (position interpolation, Chen et al. 2023).   No parameters.
+    Raises ValueError or TypeError for sizes and options that are not allowed, and for more queries than keys.
     """
 
     def __init__(self, d_head, base=10000.0, layout="halves", stretch=1.0):
@@ -132,8 +146,9 @@ class RotaryEmbedding(nn.Module):
 
     def rotate(self, x, offset=0):
         """x (..., T, d_head) → turned as at places `offset` to `offset` + T - 1."""
-        if x.size(-1) != self.d_head:
-            raise ValueError(f"x must have shape (..., T, {self.d_head}), got {tuple(x.shape)}")
+        _check_rows(x, self.d_head)
+        if type(offset) is not int:
+            raise TypeError(f"offset must be a whole number, got {offset!r}")
         dtype = torch.promote_types(x.dtype, torch.float32)                     # angles are never in half precision
         places = torch.arange(offset, offset + x.size(-2), device=x.device, dtype=dtype) / self.stretch
         i = torch.arange(self.d_head // 2, device=x.device, dtype=dtype)
@@ -150,12 +165,17 @@ def _check_lengths(query, key):
         raise ValueError("positions within attention are for self-attention: the queries are the last T of S places, "
                          f"got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of
+# %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of-2
 def _offsets(query, key):
     """Place of the key less place of the query, (T, S); the queries are the last T of S places."""
     _check_lengths(query, key)
     T, S = query.size(-2), key.size(-2)
     return torch.arange(S, device=key.device) - torch.arange(S - T, S, device=key.device)[:, None]
+
+
+def _check_heads(num_heads, query):
+    if query.size(-3) != num_heads:
+        raise ValueError(f"this scheme was made for num_heads = {num_heads}, got queries of {query.size(-3)} heads")
 
 
 def _with_bias(bias, mask):
@@ -182,10 +202,11 @@ class ALiBi(nn.Module):
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask with the penalty, (…, H, T, S)."""
+        _check_heads(len(self.slopes), query)
         distance = _offsets(query, key).abs().to(self.slopes.dtype)
         return query, key, _with_bias(-self.slopes[:, None, None] * distance[None], mask)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add
+# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add-2
 class RelativePositionBias(nn.Module):
     """Adds to each score a learned number for its head and the bucket of its distance (T5; Raffel et al. 2020, §2.1).
 
@@ -197,6 +218,8 @@ class RelativePositionBias(nn.Module):
     def __init__(self, num_heads, num_buckets=32, max_distance=128, bidirectional=True):
         super().__init__()
         _check_sizes(num_heads=num_heads, num_buckets=num_buckets, max_distance=max_distance)
+        if type(bidirectional) is not bool:
+            raise TypeError(f"bidirectional must be True or False, got {bidirectional!r}")
         one_side = num_buckets // 2 if bidirectional else num_buckets
         if one_side < 2 or num_buckets % (1 + bidirectional) or max_distance <= one_side // 2:
             raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than half "
@@ -207,6 +230,7 @@ class RelativePositionBias(nn.Module):
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask with the bias, (…, H, T, S)."""
+        _check_heads(self.bias.embedding_dim, query)
         bias = self.bias(self.bucket(_offsets(query, key)))                         # (T, S, H)
         return query, key, _with_bias(bias.permute(2, 0, 1)[None], mask)
 
@@ -220,7 +244,7 @@ class RelativePositionBias(nn.Module):
         shared = (exact + (growth * (buckets - exact)).long()).clamp(max=buckets - 1)
         return first + torch.where(distance < exact, distance, shared)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionkeys-nn-module-add
+# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionkeys-nn-module-add-2
 class RelativePositionKeys(nn.Module):
     """Adds a learned vector for its distance to each key, as that query sees it (Shaw et al. 2018, §3.2, without values).
 
@@ -237,6 +261,8 @@ class RelativePositionKeys(nn.Module):
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask with the bias, (B, H, T, S)."""
+        if query.size(-1) != self.keys.embedding_dim:
+            raise ValueError(f"query must have width d_head = {self.keys.embedding_dim}, got {tuple(query.shape)}")
         row = _offsets(query, key).clamp(-self.max_distance, self.max_distance) + self.max_distance     # (T, S)
         scores = query @ self.keys.weight.T / math.sqrt(query.size(-1))                                 # (B, H, T, rows)
         bias = scores.gather(-1, row.expand(*scores.shape[:-1], -1))                                    # (B, H, T, S)
