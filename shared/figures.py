@@ -183,18 +183,22 @@ def _name_ends(ax, x, ends):
         ax.annotate(name, (x, y), xytext=(8, place - height), textcoords="offset points", color=colour, va="center", fontsize=9.5)
 
 
-def dots(panels, live=None, floors=None, title=None, xlabel="", log=False):
+def dots(panels, live=None, floors=None, title=None, xlabel="", log=False, bars=False, sharex=True):
     """One point a seed on a line from lowest to highest: name of a panel → {name of a row: values}, side by side.
 
     A row may miss in a panel.   live: panel → {row: value}, this run's own measurement, drawn filled.
-    floors: name → place of a dashed line up, in every panel.   log: whether the common x axis is logarithmic.
+    floors: name → place of a dashed line up, in every panel.   log: whether the x axis is logarithmic.
+    bars: whether a bar from 0 to the mean lies below the points.   sharex: whether all panels have the same x axis.
     """
     rows = list(dict.fromkeys(row for panel in panels.values() for row in panel))
-    figure, axes = new(1.6 + 2.3 * len(panels), 1.0 + 0.3 * len(rows), 1, len(panels), title, sharex=True, sharey=True)
+    width = max(5.2, 1.6 + 2.3 * len(panels))
+    figure, axes = new(width, 1.0 + 0.3 * len(rows), 1, len(panels), title, sharex=sharex, sharey=True)
     for ax, (name, panel) in zip(axes, panels.items()):
         for row, values in panel.items():
             place = rows.index(row)
             values = numpy.atleast_1d(array(values))
+            if bars:
+                ax.barh(place, values.mean(), color=WEIGHT, alpha=0.35, height=0.6)
             ax.plot([values.min(), values.max()], [place, place], color=FAINT, lw=3, solid_capstyle="round")
             ax.plot(values, [place] * len(values), "o", color=QUERY, mfc="white", ms=5)
         for row, value in (live or {}).get(name, {}).items():

@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from shared.transformer import RotaryEmbedding, causal_mask, scaled_dot_product_attention
+from shared.transformer import RotaryEmbedding, block_parameters, causal_mask, scaled_dot_product_attention
 
 
 def window_by_loop(n, width):
@@ -104,6 +104,29 @@ def scores_by_distance(query, key):
                                      for s in range(S)]) for t in range(T)])
 
 
+def rms_norm_by_length(x, weight, eps):
+    d = x.size(-1)
+    return weight * x * d ** 0.5 / (torch.linalg.vector_norm(x, dim=-1, keepdim=True) ** 2 + d * eps) ** 0.5
+
+
+def folded_by_trying(gain, shift, weight, bias):
+    new_bias = F.linear(shift, weight, bias)
+    return F.linear(torch.diag(gain) + shift, weight, bias).T - new_bias[:, None], new_bias
+
+
+def post_norm_by_loop(x, attend, attend_norm, feed_forward, feed_forward_norm):
+    for sub_layer, norm in ((attend, attend_norm), (feed_forward, feed_forward_norm)):
+        x = norm(sub_layer(x) + x)
+    return x
+
+
+def block_by_layer_norm(x, attend, feed_forward, dropout, training):
+    for sub_layer in (attend, feed_forward):
+        added = sub_layer(F.layer_norm(x, x.shape[-1:]))
+        x = x + (F.dropout(added, dropout) if training else added)
+    return x
+
+
 VARIANTS = [
     ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))),
     ("1.2", previous_by_parabola), ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation),
@@ -117,4 +140,8 @@ VARIANTS = [
     ("3.3", rotate_by_complex_numbers), ("3.3", rotate_every_two), ("3.4", halves_by_loop),
     ("3.4", lambda w, h: torch.cat([part for rows in w.chunk(h) for part in (rows[0::2], rows[1::2])])),
     ("3.5", scores_of_the_part), ("3.5", scores_by_distance),
+
+    ("4.1", rms_norm_by_length), ("4.1", lambda x, w, eps: F.rms_norm(x, w.shape, w, eps)), ("4.2", folded_by_trying),
+    ("4.3", post_norm_by_loop), ("4.4", 4 * (512 * 512 + 512) + 2 * 512 * 2048 + 2048 + 512 + 4 * 512),
+    ("4.4", block_parameters(512)), ("4.5", lambda d, d_ff: (4 * d * d_ff - 8 * d ** 2) / (4 * d)), ("4.6", block_by_layer_norm),
 ]
