@@ -13,11 +13,8 @@ def rms_norm(x, weight, eps):
 
 
 def _x_weight(generator):
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator, device=generator.device)
-
-    faint = 1e-3 * normal(2, 1, 6)                              # where eps outside of the root would show
-    return torch.cat([3 + 2 * normal(2, 4, 6), faint], dim=1), normal(6), 1e-6
+    x, weight = (torch.randn(*shape, generator=generator, device=generator.device) for shape in ((2, 5, 6), (6,)))
+    return torch.cat([3 + 2 * x[:, 1:], 1e-3 * x[:, :1]], dim=1), weight, 1e-6      # a faint token shows where eps stands
 
 
 def _tell_norm(observed, expected, place):
@@ -48,8 +45,8 @@ def _observe_folded(answer, gain, shift, weight, bias):
 
 
 def _tell_folded(observed, expected, place):
-    part = f"for a z that is 1 in entry {place[0] - 1} and 0 elsewhere" if place[0] else "for z = 0: only the new bias counts"
-    return f"output {place[1]} is {observed[place]:.3g} instead of {expected[place]:.3g} {part}"
+    z = f"1 in entry {place[0] - 1} and 0 elsewhere" if place[0] else "0 everywhere: the new bias alone"
+    return f"output {place[1]} is {observed[place]:.3g} instead of {expected[place]:.3g} for a z that is {z}"
 
 
 # 4.3 ------------------------------------------------------------------------------------------------------------------
@@ -201,8 +198,7 @@ EXERCISES = {
         reference=3_152_384,
         tolerance=1e-7,
         tell=lambda observed, expected, place: f"{observed:,.0f} is not right. hint(\"4.4\") helps",
-        worked="Attention 4·512² + 4·512 = 1,050,624. Feed-forward 2·512·2048 + 2048 + 512 = 2,099,712. Two norms 2·2·512 = 2,048. "
-               "Together 3,152,384.",
+        worked="Attention 1,050,624 (exercise 2.3), feed-forward 2·512·2048 + 2048 + 512, norms 2·2·512: together 3,152,384.",
         hints=("Attention is exercise 2.3: 1,050,624.",
                "The feed-forward network has two matrices of 512 × 2048, and two biases of different length.",
                "Two norms, each with a gain and a bias of 512."),
