@@ -62,14 +62,14 @@ def repaired_cross(source, target, W_q, W_k, W_v, num_heads):
     return (weights @ value).transpose(1, 2).flatten(2)
 
 
-def _cross(swapped=False, by_model=False, unmerged=False, unscaled=False):
-    """A variation of the reference: the sides swapped, the root of d_model or none, or heads merged without transpose."""
+def _cross(swapped=False, value_of_target=False, unmerged=False, divisor="d_head"):
+    """A variation of the reference: the sides swapped, or the value's alone; heads merged without transpose; another divisor."""
     def answer(source, target, W_q, W_k, W_v, num_heads):
         asks, told = (source, target) if swapped else (target, source)
-        scale = W_q.size(1) ** 0.5 if by_model else (W_q.size(1) // num_heads) ** 0.5
-        scale = 1 if unscaled else scale
-        query, key, value = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in (asks @ W_q, told @ W_k, told @ W_v))
-        output = (query @ key.transpose(-2, -1) / scale).softmax(dim=-1) @ value
+        mixed, d_model = target if value_of_target else told, W_q.size(1)
+        squared = {"d_head": d_model // num_heads, "d_model": d_model, "num_heads": num_heads, "none": 1}[divisor]
+        query, key, value = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in (asks @ W_q, told @ W_k, mixed @ W_v))
+        output = (query @ key.transpose(-2, -1) / squared ** 0.5).softmax(dim=-1) @ value
         return output.reshape(*asks.shape[:2], -1) if unmerged else output.transpose(1, 2).flatten(2)
     return answer
 
@@ -78,7 +78,16 @@ def _source_target_projections(generator):
     def normal(*shape):
         return torch.randn(*shape, generator=generator, device=generator.device)
 
-    return normal(2, 7, 8), normal(2, 5, 8), normal(8, 8), normal(8, 8), normal(8, 8), 4
+    return normal(2, 5, 16), normal(2, 5, 16), normal(16, 16) / 2, normal(16, 16) / 2, normal(16, 16), 8
+
+
+def _attended(answer, source, target, *others):
+    """What `answer` returns for a source longer than the target; where its sides do not fit each other, for one as long."""
+    longer = torch.cat([source, 2 * source[:, :2]], dim=1)
+    try:
+        return answer(longer, target, *others)
+    except RuntimeError:
+        return answer(source, target, *others)
 
 
 EXERCISES = {
@@ -111,6 +120,8 @@ EXERCISES = {
                     "that is the sum over all heads: take the part of one"),
             Mistake(lambda outputs, weight, head: contribution(outputs, weight, 0),
                     "that is the first head whatever `head` says"),
+            Mistake(lambda outputs, weight, head: outputs[:, head] @ weight[:, head::outputs.size(1)].T,
+                    "you took every H-th column: after merging, a head is a block of d_head *neighbouring* entries"),
         )),
     "2.3": Exercise(
         title="parameters of multi-head attention",
@@ -151,14 +162,21 @@ EXERCISES = {
         title="cross-attention with two bugs",
         reference=repaired_cross,
         inputs=_source_target_projections,
+        observe=_attended,
         hints=("Symptom 1: the result has the length of the wrong sentence. Who asks, and who is asked?",
-               "Symptom 2: attention gets the blurrier the more heads there are. By which width are the scores divided?",
+               "Symptom 2: the more heads, the more even the maps. By which width are the scores divided?",
                "Queries come from the target, keys and values from the source; divide by the root of d_head, query.size(-1)."),
         mistakes=(
-            Mistake(_cross(swapped=True, by_model=True), "both bugs are still there"),
+            Mistake(_cross(swapped=True, divisor="d_model"), "both bugs are still there"),
             Mistake(_cross(swapped=True), "the scale is right now. The source still asks: queries come from the target"),
-            Mistake(_cross(by_model=True), "the sides are right now. Divide by √d_head, the width of one head, not by √d_model"),
-            Mistake(_cross(unscaled=True), "the sides are right now. The scores are not divided at all: √d_head is needed"),
+            Mistake(_cross(divisor="d_model"), "the sides are right now. Divide by √d_head, the width of one head, not by √d_model"),
+            Mistake(_cross(divisor="none"), "the sides are right now. The scores are not divided at all: √d_head is needed"),
+            Mistake(_cross(divisor="num_heads"), "the sides are right now. Divide by √d_head, the width of one head, not by the "
+                                                 "root of the number of heads"),
+            Mistake(_cross(value_of_target=True), "queries and keys are right now; the values still come from the target. They "
+                                                  "belong to the keys: both come from the source"),
+            Mistake(_cross(value_of_target=True, divisor="d_model"), "queries and keys come from the right side now. The values "
+                                                                     "belong to the keys, and the divisor is still wrong"),
             Mistake(_cross(unmerged=True), "the heads are merged without moving them behind the tokens: transpose first"),
         )),
 }

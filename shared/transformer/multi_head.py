@@ -14,7 +14,28 @@ from torch import nn
 
 from .attention import ScaledDotProductAttention, _check_mask
 
-# %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever
+# %% ../../notebooks/02_multi_head_attention.ipynb #def-check-multi-head-arguments-d-2
+def _check_multi_head_arguments(d_model, query, key, value, mask):
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if not isinstance(x, torch.Tensor) or x.dim() != 3 or x.size(-1) != d_model:
+            given = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
+            raise ValueError(f"{name} must be a tensor of shape (B, length, {d_model}), got {given}")
+        if not x.is_floating_point():
+            raise TypeError(f"{name} must be a floating-point tensor, got {x.dtype}")
+    if key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0):
+        raise ValueError("query, key and value must have the same batch size, key and value the same length, "
+                         f"got {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}")
+    if isinstance(mask, torch.Tensor) and mask.dim() not in (2, 4):
+        raise ValueError(f"mask must have two dimensions, (T, S), or four, (B, H, T, S) with 1 for all, got "
+                         f"{tuple(mask.shape)}; a mask (B, T, S) needs an axis for heads: mask[:, None]")
+
+
+def _explicit_is_faster(query, key):
+    """Measured (`make bench`): on CPUs, training in bfloat16 on texts of up to 256 tokens."""
+    return (query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad
+            and torch.is_grad_enabled() and key.size(-2) <= 256)
+
+# %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever-2
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own slice of the width (Vaswani et al. 2017, §3.2.2).
 
@@ -35,7 +56,7 @@ class MultiHeadAttention(nn.Module):
             nn.Linear(d_model, d_model, bias=bias) for _ in range(4))
         self.attention = ScaledDotProductAttention(dropout)
         self.positions = positions
-        self.recorded = None                                            # a list while `record_attention` listens
+        self.recorded = None                                        # a list while `record_attention` listens
 
     def forward(self, query, key=None, value=None, mask=None, need_weights=True, average_weights=True,
                 cache=None):
@@ -43,6 +64,7 @@ class MultiHeadAttention(nn.Module):
 
         key: by default the query (self-attention); value: by default the key.
         mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend, or a number to add.
+            Two dimensions are always (T, S): the padding of a batch, (B, S), becomes padding[:, None, None, :].
         weights: (B, T, S), averaged over heads; with average_weights=False (B, H, T, S).
         cache: holds earlier keys and values (lesson 06): `key, value = cache.extend(key, value)`.
         """
@@ -55,7 +77,7 @@ class MultiHeadAttention(nn.Module):
             key, value = cache.extend(key, value)
         if self.positions is not None:
             query, key, mask = self.positions(query, key, mask)
-            query, key = query.to(value.dtype), key.to(value.dtype)                 # a scheme may compute in float32
+            query, key = query.to(value.dtype), key.to(value.dtype)            # a scheme may compute in float32
         output, weights = self._attend(query, key, value, mask, need_weights)       # (B, H, T, d_head)
         if weights is not None and average_weights:
             weights = weights.mean(dim=1)                                           # (B, T, S)
@@ -83,13 +105,7 @@ class MultiHeadAttention(nn.Module):
             mask = mask if mask.dtype == torch.bool else mask.to(query.dtype)
         return F.scaled_dot_product_attention(query, key, value, mask, dropout), None
 
-
-def _explicit_is_faster(query, key):
-    """Measured (`make bench`): on CPUs, training in bfloat16 on texts of up to 256 tokens."""
-    return (query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad
-            and torch.is_grad_enabled() and key.size(-2) <= 256)
-
-# %% ../../notebooks/02_multi_head_attention.ipynb #contextlib-contextmanager-def-record-att
+# %% ../../notebooks/02_multi_head_attention.ipynb #contextlib-contextmanager-def-record-att-2
 @contextlib.contextmanager
 def record_attention(model):
     """Within `with record_attention(model) as maps:` every `MultiHeadAttention` in `model` notes its weights.
@@ -109,18 +125,3 @@ def record_attention(model):
     finally:
         for layer, recorded in before.items():
             layer.recorded = recorded
-
-
-def _check_multi_head_arguments(d_model, query, key, value, mask):
-    for name, x in (("query", query), ("key", key), ("value", value)):
-        if not isinstance(x, torch.Tensor) or x.dim() != 3 or x.size(-1) != d_model:
-            given = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
-            raise ValueError(f"{name} must be a tensor of shape (B, length, {d_model}), got {given}")
-        if not x.is_floating_point():
-            raise TypeError(f"{name} must be a floating-point tensor, got {x.dtype}")
-    if key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0):
-        raise ValueError("query, key and value must have the same batch size, key and value the same length, got "
-                         f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}")
-    if isinstance(mask, torch.Tensor) and mask.dim() not in (2, 4):
-        raise ValueError(f"mask must have two dimensions, (T, S), or four, (B, H, T, S) with 1 for all, got "
-                         f"{tuple(mask.shape)}; a mask (B, T, S) needs an axis for heads: mask[:, None]")
