@@ -155,7 +155,7 @@ def curves(x, lines, title=None, xlabel="", ylabel="", floors=None, marks=None, 
         ends[name] = (array(middle)[-1], colour)
     for name, height in (floors or {}).items():
         ax.axhline(height, color=INK, lw=0.8, ls="--")
-        ax.annotate(name, (0.25, height), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
+        ax.annotate(name, (0.3, height), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
                     fontsize=8.5)
     for name, place in (marks or {}).items():
         ax.axvline(place, color=INK, lw=0.8, ls="--")
