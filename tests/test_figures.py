@@ -24,8 +24,10 @@ def texts(figure):
     lambda: figures.bars({"one": WEIGHTS[0]}, TOKENS, title="found"),
     lambda: figures.curves([1, 2, 4], {"one": [1, 2, 3], "two": ([1, 2, 3], [0, 1, 2], [2, 3, 4])}, title="found"),
     lambda: figures.masks({"causal": WEIGHTS > 0}, TOKENS, title="found"),
+    lambda: figures.dots({"a": {"one": [1, 2]}, "b": {"one": 3}}, {"a": {"one": 1.5}}, {"floor": 2}, "found", bars=True, sharex=False),
     lambda: sketches.query_among_keys(KEYS[0], KEYS, TOKENS, WEIGHTS[1], "found"),
     lambda: sketches.paths(TOKENS, "found"),
+    lambda: sketches.pre_and_post("found"),
     lambda: sketches.softmax_rows({"4": (torch.rand(5, 16), torch.rand(5, 16))}, "found"),
 ])
 def test_every_picture_is_a_figure_with_its_title(draw):
