@@ -2,7 +2,7 @@
 
 import numpy
 import seaborn
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Arc, Circle, Rectangle
 
 from .figures import ATTENTION, FAINT, INK, KEY, QUERY, WRONG, array, new
 
@@ -135,7 +135,11 @@ def turned_pairs(query, key, places, frequency, title=None):
             turned.append((x, y))
             for (end_x, end_y), style in ((vector, ":"), ((x, y), "-")):
                 ax.annotate("", (end_x, end_y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.2 if style == ":" else 2.2, "ls": style})
-            ax.annotate(f"{name} at {place}", (1.2 * x, 1.2 * y), color=colour, ha="center", va="center", fontsize=9)
+            ax.annotate(f"{name} at {place}", (1.3 * x, 1.3 * y), color=colour, ha="center", va="center", fontsize=9)
+        first, second = (numpy.degrees(numpy.arctan2(y, x)) for x, y in turned)
+        ax.add_patch(Arc((0, 0), 0.8, 0.8, theta1=first, theta2=second, color=INK, lw=1))
+        middle = numpy.radians(first + (second - first) % 360 / 2)
+        ax.annotate(f"{(second - first) % 360:.0f}°", (0.62 * numpy.cos(middle), 0.62 * numpy.sin(middle)), fontsize=9, ha="center", va="center")
         ax.set_title(f"score {numpy.dot(*turned):.2f} (dotted: as they were)", fontweight="normal", fontsize=9.5, loc="center")
     return figure
 
