@@ -25,6 +25,8 @@ def texts(figure):
     lambda: figures.curves([1, 2, 4], {"one": [1, 2, 3], "two": ([1, 2, 3], [0, 1, 2], [2, 3, 4])}, title="found"),
     lambda: figures.masks({"causal": WEIGHTS > 0}, TOKENS, title="found"),
     lambda: figures.dots({"a": {"one": [1, 2]}, "b": {"one": 3}}, {"a": {"one": 1.5}}, {"floor": 2}, "found", bars=True, sharex=False),
+    lambda: figures.attention_maps({"one": WEIGHTS, "two": WEIGHTS, "three": WEIGHTS}, TOKENS, title="found", columns=2),
+    lambda: sketches.split_and_merge(8, 2, TOKENS, "found"),
     lambda: sketches.query_among_keys(KEYS[0], KEYS, TOKENS, WEIGHTS[1], "found"),
     lambda: sketches.paths(TOKENS, "found"),
     lambda: sketches.pre_and_post("found"),
@@ -44,6 +46,18 @@ def test_an_attention_map_has_the_scale_0_to_1_and_leaves_exact_zeros_blank():
     numbers = [text for text in texts(figure) if text[0].isdigit()]
     assert numbers == ["1.00", "0.25", "0.75", "0.00", "0.50", "0.50"]      # 0.001 is shown as 0.00, the three 0 not at all
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == TOKENS
+
+
+def test_numbers_of_a_map_are_white_on_dark_squares_only():
+    figure = figures.attention_map(WEIGHTS, TOKENS)
+    colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert colours == {"1.00": "white", "0.75": "white", "0.50": figures.INK, "0.25": figures.INK, "0.00": figures.INK, "": figures.INK}
+
+
+def test_maps_in_two_columns_name_their_axes_at_the_edges_only():
+    figure = figures.attention_maps(dict.fromkeys("abcd", WEIGHTS), TOKENS, columns=2)
+    assert [bool(ax.get_ylabel()) for ax in figure.axes] == [True, False, True, False]
+    assert [bool(ax.get_xlabel()) for ax in figure.axes] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("weights", [WEIGHTS[:2], WEIGHTS[:, :2], WEIGHTS[None]])
