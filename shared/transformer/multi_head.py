@@ -35,7 +35,7 @@ def _explicit_is_faster(query, key):
     return (query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad
             and torch.is_grad_enabled() and key.size(-2) <= 256)
 
-# %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever-2
+# %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own slice of the width (Vaswani et al. 2017, §3.2.2).
 
@@ -75,6 +75,8 @@ class MultiHeadAttention(nn.Module):
             (self.to_query, query), (self.to_key, key), (self.to_value, value)))
         if cache is not None:
             key, value = cache.extend(key, value)
+        if mask is not None:
+            _check_mask(mask, (*query.shape[:-1], key.size(-2)))
         if self.positions is not None:
             query, key, mask = self.positions(query, key, mask)
             query, key = query.to(value.dtype), key.to(value.dtype)            # a scheme may compute in float32
@@ -101,7 +103,6 @@ class MultiHeadAttention(nn.Module):
             return output, weights if need_weights else None
         dropout = self.attention.dropout if self.training else 0.0
         if mask is not None:
-            _check_mask(mask, (*query.shape[:-1], key.size(-2)))
             mask = mask if mask.dtype == torch.bool else mask.to(query.dtype)
         return F.scaled_dot_product_attention(query, key, value, mask, dropout), None
 

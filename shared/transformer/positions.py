@@ -14,13 +14,13 @@ from torch import nn
 
 _LAYOUTS = ("interleaved", "halves")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base-2
+# %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base
 def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
-    """positions (...,) → their encodings (..., d_model) (Vaswani et al. 2017, §3.5); positions need not be whole.
+    """positions (...,), whole or not → their encodings (..., d_model) (Vaswani et al. 2017, §3.5).
 
     layout: "interleaved" sin, cos, sin, cos …, as in the paper; "halves" all sines, then all cosines.
     For an odd d_model the last hand has no cosine.   Computed in float64, returned in the default dtype.
-    Raises ValueError for another layout, d_model < 1 or base ≤ 0, TypeError for what is not a tensor or a number.
+    Raises ValueError for another layout, d_model < 1 or base ≤ 0, TypeError for no tensor or no number.
     """
     if not isinstance(positions, torch.Tensor):
         raise TypeError(f"positions must be a tensor, got {type(positions).__name__}")
@@ -54,14 +54,14 @@ class SinusoidalPositionalEncoding(nn.Module):
         """x (..., T, d_model) → the same, with the encodings of places `offset` to `offset` + T - 1 added."""
         return x + _rows(self.table, x, offset)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the
+# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the-2
 def _rows(table, x, offset):
     """The rows of `table` for x, in its dtype: (T, d_model)."""
     max_seq_len, d_model = table.shape
     _check_rows(x, d_model)
     if type(offset) is not int or offset < 0 or offset + x.size(-2) > max_seq_len:
-        raise ValueError(f"offset must be a whole number of at least 0, and offset + T at most max_seq_len = {max_seq_len}, "
-                         f"got offset = {offset!r}, T = {x.size(-2)}")
+        raise ValueError("offset must be a whole number of at least 0, and offset + T at most max_seq_len = "
+                         f"{max_seq_len}, got offset = {offset!r}, T = {x.size(-2)}")
     return table[offset:offset + x.size(-2)].to(x.dtype)
 
 
@@ -90,11 +90,12 @@ def _check_options(layout=_LAYOUTS[0], base=1.0, stretch=1.0):
         if not 0 < number < math.inf:
             raise ValueError(f"{name} must be above 0 and finite, got {number}")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu-2
+# %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu
 class LearnedPositionalEmbedding(nn.Module):
-    """Adds a learned vector for each place (Gehring et al. 2017, §3.1; BERT and GPT-2): max_seq_len × d_model parameters.
+    """Adds a learned vector for each place (Gehring et al. 2017, §3.1; BERT and GPT-2).
 
-    It starts as large as PyTorch's word embeddings, with variance 1. A place past its end does not exist: ValueError.
+    It has max_seq_len × d_model parameters, which start as large as those of PyTorch's word embeddings, with
+    variance 1. A place past its end does not exist: ValueError.
     """
 
     def __init__(self, d_model, max_seq_len):
@@ -107,9 +108,9 @@ class LearnedPositionalEmbedding(nn.Module):
         return x + _rows(self.table.weight, x, offset)
 
     def stretched(self, factor):
-        """A new table `factor` times as long: row p is what this one has, linearly between rows, at place p / factor.
+        """A new table, `factor` times as long: its row p is what this one has at place p / factor.
 
-        Behind the last row of this one that row is repeated.
+        Between rows it is linear; behind the last row that row is repeated.
         """
         _check_options(stretch=factor)
         weight = self.table.weight.detach()
@@ -125,8 +126,8 @@ class LearnedPositionalEmbedding(nn.Module):
 class RotaryEmbedding(nn.Module):
     """Turns queries and keys by their places, so that scores depend on distances alone (Su et al. 2021, §3.2).
 
-    d_head: width of a head, even.   base: the slowest pair turns about `base` times slower than the first.
-    layout: "halves" pairs entry i with entry i + d_head / 2 (GPT-NeoX, Llama); "interleaved" pairs neighbours (the paper).
+    d_head: width of a head, even.   base: pair i turns by base^(-2i / d_head) from one place to the next.
+    layout: "halves" pairs entry i with i + d_head / 2 (HuggingFace), "interleaved" neighbours (the paper).
     stretch: positions are divided by it (position interpolation, Chen et al. 2023).   No parameters.
     Raises ValueError or TypeError for sizes and options that are not allowed, and for more queries than keys.
     """
@@ -140,7 +141,10 @@ class RotaryEmbedding(nn.Module):
         self.d_head, self.base, self.layout, self.stretch = d_head, base, layout, stretch
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both turned, and the mask as it was. T ≤ S."""
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both turned, and the mask as it was.
+
+        For self-attention: the queries are the last T of S places. (Cross-attention with T ≤ S is not noticed.)
+        """
         _check_lengths(query, key)
         return self.rotate(query, key.size(-2) - query.size(-2)), self.rotate(key), mask
 
@@ -149,23 +153,23 @@ class RotaryEmbedding(nn.Module):
         _check_rows(x, self.d_head)
         if type(offset) is not int:
             raise TypeError(f"offset must be a whole number, got {offset!r}")
-        dtype = torch.promote_types(x.dtype, torch.float32)                     # angles are never in half precision
+        dtype = torch.promote_types(x.dtype, torch.float32)                     # no angle in half precision
         places = torch.arange(offset, offset + x.size(-2), device=x.device, dtype=dtype) / self.stretch
         i = torch.arange(self.d_head // 2, device=x.device, dtype=dtype)
         angles = places[:, None] * self.base ** (-2 * i / self.d_head)          # (T, d_head / 2)
         cos, sin = angles.cos(), angles.sin()
         a, b = x.chunk(2, dim=-1) if self.layout == "halves" else (x[..., 0::2], x[..., 1::2])
         a, b = a * cos - b * sin, a * sin + b * cos
-        turned = torch.cat([a, b], dim=-1) if self.layout == "halves" else torch.stack([a, b], dim=-1).flatten(-2)
-        return turned.to(x.dtype)
+        joined = torch.cat([a, b], dim=-1) if self.layout == "halves" else torch.stack([a, b], -1).flatten(-2)
+        return joined.to(x.dtype)
 
 
 def _check_lengths(query, key):
     if query.size(-2) > key.size(-2):
-        raise ValueError("positions within attention are for self-attention: the queries are the last T of S places, "
-                         f"got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
+        raise ValueError("positions within attention are for self-attention: the queries are the last T of S "
+                         f"places, got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of-2
+# %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of
 def _offsets(query, key):
     """Place of the key less place of the query, (T, S); the queries are the last T of S places."""
     _check_lengths(query, key)
@@ -175,7 +179,7 @@ def _offsets(query, key):
 
 def _check_heads(num_heads, query):
     if query.size(-3) != num_heads:
-        raise ValueError(f"this scheme was made for num_heads = {num_heads}, got queries of {query.size(-3)} heads")
+        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got {query.size(-3)} heads")
 
 
 def _with_bias(bias, mask):
@@ -186,10 +190,10 @@ def _with_bias(bias, mask):
 
 
 class ALiBi(nn.Module):
-    """Lowers each score by a slope of its head for every place of distance (Press et al. 2022, §3). No parameters.
+    """Lowers each score by a slope of its head for every place of distance (Press et al. 2022, §3).
 
-    The slopes of H heads, H a power of two, are 2^(-8/H), 2^(-16/H), … 2^-8; for other H the paper's code fills up with
-    every second slope of the next power. Call: `query, key, mask = alibi(query, key, mask)`, as `RotaryEmbedding`.
+    The slopes of H heads, H a power of two, are 2^(-8/H), 2^(-16/H), … 2^-8; for other H the paper's code fills
+    up with every second slope of the next power. No parameters. Called as `RotaryEmbedding` is.
     """
 
     def __init__(self, num_heads):
@@ -201,18 +205,20 @@ class ALiBi(nn.Module):
         self.register_buffer("slopes", torch.tensor(slopes), persistent=False)
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask with the penalty, (…, H, T, S)."""
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less the penalty."""
         _check_heads(len(self.slopes), query)
         distance = _offsets(query, key).abs().to(self.slopes.dtype)
         return query, key, _with_bias(-self.slopes[:, None, None] * distance[None], mask)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add-2
+# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add
 class RelativePositionBias(nn.Module):
-    """Adds to each score a learned number for its head and the bucket of its distance (T5; Raffel et al. 2020, §2.1).
+    """Adds to each score a learned number for head and bucket of distance (T5; Raffel et al. 2020, §2.1).
 
-    num_buckets: numbers a head has.   max_distance: from here on all distances share the last bucket.
-    bidirectional: half of the buckets are for keys behind the query, half for keys after it; else only for those behind
-    (a causal mask is still needed). Starts at 0, as if there were no positions. Parameters: num_buckets × num_heads.
+    num_buckets: numbers a head has.   max_distance: from here on at the latest, all distances share one.
+    bidirectional: half of the buckets are for keys before the query, half for keys after it; else all for those
+    before (a causal mask is still needed). Starts at 0, as if there were no positions. (T5 shares one among its
+    layers, and does not divide scores by √d_head.)
+    Parameters: num_buckets × num_heads. Raises ValueError or TypeError for what does not fit.
     """
 
     def __init__(self, num_heads, num_buckets=32, max_distance=128, bidirectional=True):
@@ -222,14 +228,15 @@ class RelativePositionBias(nn.Module):
             raise TypeError(f"bidirectional must be True or False, got {bidirectional!r}")
         one_side = num_buckets // 2 if bidirectional else num_buckets
         if one_side < 2 or num_buckets % (1 + bidirectional) or max_distance <= one_side // 2:
-            raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than half "
-                             f"the buckets of a side, got num_buckets = {num_buckets}, max_distance = {max_distance}")
+            raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance "
+                             "more than half the buckets of a side, got "
+                             f"num_buckets = {num_buckets}, max_distance = {max_distance}")
         self.num_buckets, self.max_distance, self.bidirectional = num_buckets, max_distance, bidirectional
         self.bias = nn.Embedding(num_buckets, num_heads)
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask with the bias, (…, H, T, S)."""
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus the bias."""
         _check_heads(self.bias.embedding_dim, query)
         bias = self.bias(self.bucket(_offsets(query, key)))                         # (T, S, H)
         return query, key, _with_bias(bias.permute(2, 0, 1)[None], mask)
@@ -239,15 +246,16 @@ class RelativePositionBias(nn.Module):
         buckets = self.num_buckets // 2 if self.bidirectional else self.num_buckets
         first = buckets * (offset > 0) if self.bidirectional else 0
         distance = offset.abs() if self.bidirectional else (-offset).clamp(min=0)
-        exact = buckets // 2                                                        # so many have a bucket of their own
+        exact = buckets // 2                                            # so many have a bucket of their own
         growth = (distance.clamp(min=1) / exact).log() / math.log(self.max_distance / exact)
         shared = (exact + (growth * (buckets - exact)).long()).clamp(max=buckets - 1)
         return first + torch.where(distance < exact, distance, shared)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionkeys-nn-module-add-2
+# %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionkeys-nn-module-add
 class RelativePositionKeys(nn.Module):
-    """Adds a learned vector for its distance to each key, as that query sees it (Shaw et al. 2018, §3.2, without values).
+    """Adds a learned vector for its distance to each key, as that query sees it (Shaw et al. 2018, §3.1–3.2).
 
+    (Their second table, for values, is left out: without it their models did as well, §4.3.)
     d_head: width of a head; all heads share the vectors.   max_distance: larger distances count as this one.
     Starts at 0, as if there were no positions. Parameters: (2 max_distance + 1) × d_head.
     """
@@ -260,10 +268,10 @@ class RelativePositionKeys(nn.Module):
         nn.init.zeros_(self.keys.weight)
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask with the bias, (B, H, T, S)."""
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus the bias."""
         if query.size(-1) != self.keys.embedding_dim:
-            raise ValueError(f"query must have width d_head = {self.keys.embedding_dim}, got {tuple(query.shape)}")
-        row = _offsets(query, key).clamp(-self.max_distance, self.max_distance) + self.max_distance     # (T, S)
-        scores = query @ self.keys.weight.T / math.sqrt(query.size(-1))                                 # (B, H, T, rows)
-        bias = scores.gather(-1, row.expand(*scores.shape[:-1], -1))                                    # (B, H, T, S)
+            raise ValueError(f"query must have d_head = {self.keys.embedding_dim}, got {tuple(query.shape)}")
+        row = _offsets(query, key).clamp(-self.max_distance, self.max_distance) + self.max_distance
+        scores = query @ self.keys.weight.T / math.sqrt(query.size(-1))                     # (B, H, T, rows)
+        bias = scores.gather(-1, row.expand(*scores.shape[:-1], -1))                        # (B, H, T, S)
         return query, key, _with_bias(bias, mask)
