@@ -14,6 +14,7 @@ from tests.mistakes import all_mistakes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TESTS = {"attention": ["test_parity.py", "test_bad_input.py"]}          # of the other parts: test_*part*.py
+MOST = 5                # failing tests are enough to know that a mistake is caught
 FAILED = re.compile(r"^(?:FAILED|ERROR) tests/([\w/]+\.py)(?:::(\w+))?", flags=re.MULTILINE)
 
 
@@ -24,7 +25,7 @@ def tests_of(part):
 
 
 def caught_by(part, mistake=None, tests=None):
-    """The tests, `file::function`, that fail when `mistake` is planted into a copy of the project. None: nothing is planted.
+    """The first tests, `file::function`, that fail when `mistake` is planted into a copy of the project; None plants nothing.
 
     tests: names of test files, by default all that look at the part.
     """
@@ -35,7 +36,7 @@ def caught_by(part, mistake=None, tests=None):
         target = copy / "shared" / "transformer" / f"{part}.py"
         if mistake:
             target.write_text(mistake.plant(target.read_text(encoding="utf-8")), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist",
+        command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", f"--maxfail={MOST}", "-p", "no:cacheprovider", "-p", "no:xdist",
                    *(f"tests/{name}" for name in tests or tests_of(part))]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, encoding="utf-8")
@@ -58,7 +59,7 @@ def run(parts=None):
 def line(row):
     """A row as text."""
     caught = row["caught_by"]
-    by = f"{caught[0]}{f' and {len(caught) - 1} more' if len(caught) > 1 else ''}" if caught else "NOT CAUGHT"
+    by = ", ".join(caught[:2]) or "NOT CAUGHT"
     return f"{row['part']:<11} {row['mistake']:<52} {row['exercise'] or '–':<5} {by}"
 
 

@@ -55,4 +55,4 @@ def test_a_patch_that_does_not_fit_is_refused():
 def test_a_survivor_is_named():
     row = {"part": "attention", "mistake": "a", "exercise": "", "caught_by": []}
     assert mutants.line(row).endswith("NOT CAUGHT")
-    assert mutants.line(row | {"caught_by": ["x.py::y", "x.py::z"]}).endswith("x.py::y and 1 more")
+    assert mutants.line(row | {"caught_by": ["x.py::y", "x.py::z"]}).endswith("x.py::y, x.py::z")
