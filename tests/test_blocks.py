@@ -191,3 +191,13 @@ def test_what_it_is_can_be_read():
     assert repr(LayerNorm(8, bias=False)) == "LayerNorm(8, eps=1e-05, bias=False)"
     assert repr(RMSNorm(8)) == "RMSNorm(8, eps=1e-06)"
     assert "activation=gelu" in repr(FeedForward(8, activation="gelu"))
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+def test_eps_reaches_every_norm_and_is_theirs_by_default(norm):
+    def all_eps(**options):
+        block = TransformerBlock(8, 2, norm=norm, cross_attention=True, **options)
+        return {part.eps for part in block.modules() if hasattr(part, "eps")}
+
+    assert all_eps(eps=1e-12) == {1e-12}
+    assert all_eps() == {1e-5 if norm == "layer" else 1e-6}

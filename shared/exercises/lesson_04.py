@@ -104,11 +104,11 @@ def repaired_block(x, attend, feed_forward, dropout, training):
     return x
 
 
-def _block(whole=False, behind=False, alive=False, never=False):
-    """A variation of the reference: one mean for everything, the sum from the normalised x, dropout always or never."""
+def _block(whole=(-1,), behind=False, alive=False, never=False):
+    """A variation of the reference: a norm over more axes, the sum from the normalised x, dropout always or never."""
     def answer(x, attend, feed_forward, dropout, training):
         def norm(x):
-            return (x - x.mean()) / x.std(correction=0) if whole else F.layer_norm(x, x.shape[-1:], eps=0)
+            return (x - x.mean(whole, keepdim=True)) / x.std(whole, correction=0, keepdim=True)
 
         for sub_layer in (attend, feed_forward):
             normed = norm(x)
@@ -236,11 +236,12 @@ EXERCISES = {
                "Complaint 2: a pre-norm block adds to the x that came in. What does this one add to?",
                "Complaint 3: F.dropout has a third argument, training, which is True if nobody says otherwise."),
         mistakes=(
-            Mistake(_block(whole=True, behind=True, alive=True), "all three bugs are still there"),
+            Mistake(_block(whole=(0, 1, 2), behind=True, alive=True), "all three bugs are still there"),
             Mistake(_block(behind=True, alive=True), "the norm is right now. The sum and dropout are not"),
-            Mistake(_block(whole=True, alive=True), "the sum is right now. The norm and dropout are not"),
-            Mistake(_block(whole=True, behind=True), "dropout is right now. The norm and the sum are not"),
-            Mistake(_block(whole=True), "one bug is left: the mean and the deviation are those of the whole batch"),
+            Mistake(_block(whole=(0, 1, 2), alive=True), "the sum is right now. The norm and dropout are not"),
+            Mistake(_block(whole=(0, 1, 2), behind=True), "dropout is right now. The norm and the sum are not"),
+            Mistake(_block(whole=(0, 1, 2)), "one bug is left: the mean and the deviation are those of the whole batch"),
+            Mistake(_block(whole=(1, 2)), "one bug is left: your norm is over a whole sentence, so later words change earlier ones"),
             Mistake(_block(behind=True), "one bug is left: the sum must start from x itself, not from the normalised x"),
             Mistake(_block(alive=True), "one bug is left: dropout is on whatever `training` says"),
             Mistake(_block(never=True), "dropout never happens now: it belongs into training"),

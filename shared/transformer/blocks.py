@@ -14,7 +14,7 @@ from torch import nn
 
 from .multi_head import MultiHeadAttention
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #class-layernorm-nn-module-each-token
+# %% ../../notebooks/04_transformer_blocks.ipynb #class-layernorm-nn-module-each-token-2
 class LayerNorm(nn.Module):
     """Each token's vector to mean 0 and variance 1, then a gain and a bias for each entry (Ba et al. 2016, §3).
 
@@ -34,7 +34,7 @@ class LayerNorm(nn.Module):
         """x (..., d_model) → (..., d_model)."""
         wide = _widened(x, self.d_model)
         centred = wide - wide.mean(dim=-1, keepdim=True)
-        variance = centred.square().mean(dim=-1, keepdim=True)              # biased: the sum over d_model
+        variance = centred.square().mean(dim=-1, keepdim=True)              # biased: divided by d_model
         output = centred * torch.rsqrt(variance + self.eps) * self.weight
         return (output if self.bias is None else output + self.bias).to(x.dtype)
 
@@ -131,7 +131,7 @@ def _check_block_arguments(activation, dropout, norm="layer"):
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #class-transformerblock-nn-module-self-at-2
+# %% ../../notebooks/04_transformer_blocks.ipynb #class-transformerblock-nn-module-self-at
 class TransformerBlock(nn.Module):
     """Self-attention, cross-attention if wanted, feed-forward; each with a residual connection and a norm.
 
@@ -140,16 +140,18 @@ class TransformerBlock(nn.Module):
     norm: "layer" or "rms".   d_ff, activation: see `FeedForward`.   bias: of every linear layer and LayerNorm.
     dropout: on attention weights, on hidden units, and on what each sub-layer adds; in training only.
     cross_attention: whether there is a second attention, to a memory.   positions: see lesson 03.
+    eps: of the norms, by default 1e-5 in LayerNorm, 1e-6 in RMSNorm (BERT has 1e-12).
     Raises TypeError and ValueError for arguments that do not fit, as the parts do.
     """
 
     def __init__(self, d_model, num_heads, d_ff=None, dropout=0.0, activation="relu", norm="layer",
-                 norm_first=True, cross_attention=False, bias=True, positions=None):
+                 norm_first=True, cross_attention=False, bias=True, positions=None, eps=None):
         super().__init__()
         _check_block_arguments(activation, dropout, norm)
 
         def make_norm():
-            return LayerNorm(d_model, bias=bias) if norm == "layer" else RMSNorm(d_model)
+            options = {} if eps is None else {"eps": eps}
+            return LayerNorm(d_model, bias=bias, **options) if norm == "layer" else RMSNorm(d_model, **options)
 
         self.norm_first = norm_first
         self.self_attention = MultiHeadAttention(d_model, num_heads, dropout, bias, positions)

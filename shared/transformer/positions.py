@@ -90,12 +90,13 @@ def _check_options(layout=_LAYOUTS[0], base=1.0, stretch=1.0):
         if not 0 < number < math.inf:
             raise ValueError(f"{name} must be above 0 and finite, got {number}")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu
+# %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu-2
 class LearnedPositionalEmbedding(nn.Module):
     """Adds a learned vector for each place (Gehring et al. 2017, §3.1; BERT and GPT-2).
 
     It has max_seq_len × d_model parameters, which start as large as those of PyTorch's word embeddings, with
-    variance 1. A place past its end does not exist: ValueError.
+    variance 1. (BERT and GPT-2 start both with deviation 0.02: if you shrink the words, shrink `table` too.)
+    A place past its end does not exist: ValueError.
     """
 
     def __init__(self, d_model, max_seq_len):
@@ -122,7 +123,7 @@ class LearnedPositionalEmbedding(nn.Module):
         longer.table.weight.data = torch.lerp(weight[before], weight[after], share)
         return longer
 
-# %% ../../notebooks/03_positional_encoding.ipynb #class-rotaryembedding-nn-module-turns-qu-2
+# %% ../../notebooks/03_positional_encoding.ipynb #class-rotaryembedding-nn-module-turns-qu
 class RotaryEmbedding(nn.Module):
     """Turns queries and keys by their places, so that scores depend on distances alone (Su et al. 2021, §3.2).
 
@@ -144,6 +145,7 @@ class RotaryEmbedding(nn.Module):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both turned, and the mask as it was.
 
         For self-attention: the queries are the last T of S places. (Cross-attention with T ≤ S is not noticed.)
+        A cache must hold keys that are not turned yet, as that of lesson 06 does: all S are turned here.
         """
         _check_lengths(query, key)
         return self.rotate(query, key.size(-2) - query.size(-2)), self.rotate(key), mask
@@ -169,7 +171,7 @@ def _check_lengths(query, key):
         raise ValueError("positions within attention are for self-attention: the queries are the last T of S "
                          f"places, got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of
+# %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of-2
 def _offsets(query, key):
     """Place of the key less place of the query, (T, S); the queries are the last T of S places."""
     _check_lengths(query, key)
@@ -193,7 +195,8 @@ class ALiBi(nn.Module):
     """Lowers each score by a slope of its head for every place of distance (Press et al. 2022, §3).
 
     The slopes of H heads, H a power of two, are 2^(-8/H), 2^(-16/H), … 2^-8; for other H the paper's code fills
-    up with every second slope of the next power. No parameters. Called as `RotaryEmbedding` is.
+    up with every second slope of the next power. No parameters. Called as `RotaryEmbedding` is. (The paper has
+    it for causal attention; without a causal mask, places after a query are lowered as those before it.)
     """
 
     def __init__(self, num_heads):
@@ -208,7 +211,7 @@ class ALiBi(nn.Module):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less the penalty."""
         _check_heads(len(self.slopes), query)
         distance = _offsets(query, key).abs().to(self.slopes.dtype)
-        return query, key, _with_bias(-self.slopes[:, None, None] * distance[None], mask)
+        return query, key, _with_bias(-self.slopes[:, None, None] * distance[None, None], mask)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add
 class RelativePositionBias(nn.Module):

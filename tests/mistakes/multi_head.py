@@ -30,8 +30,9 @@ MISTAKES = (
     Mistake("dropout alive in eval() on the fast path", "self.attention.dropout if self.training else 0.0", "self.attention.dropout"),
     Mistake("no dropout on the fast path", "self.attention.dropout if self.training else 0.0", "0.0"),
     Mistake("positions for the query alone", "query, key, mask = self.positions(query, key, mask)", "query, _, mask = self.positions(query, key, mask)"),
-    Mistake("positions before the cache", "if cache is not None:\n            key, value = cache.extend(key, value)\n        if self.positions is not None:\n            query, key, mask = self.positions(query, key, mask)",
-            "if self.positions is not None:\n            query, key, mask = self.positions(query, key, mask)\n        if cache is not None:\n            key, value = cache.extend(key, value)\n        if self.positions is not None:"),
+    Mistake("positions before the cache, and again behind it", "        if cache is not None:\n            key, value = cache.extend(key, value)\n",
+            "        if cache is not None and self.positions is not None:\n            query, key, mask = self.positions(query, key, mask)\n"
+            "        if cache is not None:\n            key, value = cache.extend(key, value)\n"),
     Mistake("cache ignored", "            key, value = cache.extend(key, value)", "            cache.extend(key, value)"),
     Mistake("num_heads need not divide d_model", " or d_model % num_heads:", ":"),
     Mistake("recording goes on afterwards", "layer.recorded = recorded", "layer.recorded = layer.recorded"),
