@@ -35,7 +35,7 @@ def _explicit_is_faster(query, key):
     return (query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad
             and torch.is_grad_enabled() and key.size(-2) <= 256)
 
-# %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever
+# %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever-2
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own slice of the width (Vaswani et al. 2017, §3.2.2).
 
@@ -64,8 +64,9 @@ class MultiHeadAttention(nn.Module):
 
         key: by default the query (self-attention); value: by default the key.
         mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend, or a number to add.
-            Two dimensions are always (T, S): the padding of a batch, (B, S), becomes padding[:, None, None, :].
-        weights: (B, T, S), averaged over heads; with average_weights=False (B, H, T, S).
+            Two dimensions are always (T, S): the words of a batch, is_word (B, S), become is_word[:, None, None, :].
+        weights: (B, T, S), averaged over heads; with average_weights=False (B, H, T, S). In training mode they
+        are those after dropout, which do not sum to 1.
         cache: holds earlier keys and values (lesson 06): `key, value = cache.extend(key, value)`.
         """
         key = query if key is None else key
@@ -86,7 +87,7 @@ class MultiHeadAttention(nn.Module):
         return self.to_output(output.transpose(1, 2).flatten(2)), weights
 
     def get_attention_maps(self, query, key=None, mask=None):
-        """The weights of every head, (B, H, T, S)."""
+        """The weights of every head, (B, H, T, S); in training mode after dropout."""
         return self(query, key, mask=mask, average_weights=False)[1]
 
     def __getstate__(self):
