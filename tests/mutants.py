@@ -1,6 +1,7 @@
 """`make mutants`: plants every known mistake into the exported parts, one at a time, and names the tests that catch it."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from shared import evidence
+from shared import evidence, settings
 from tests.mistakes import all_mistakes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -64,7 +65,10 @@ def line(row):
 
 
 def main(parts):
-    """Print the matrix; with no part named also record it in data/results/mutants.json. Exit status 1 if one survives."""
+    """Print the rows of these parts, by default of all, and record them in data/results/mutants.json; others stay there.
+
+    Returns the exit status: 1 if a mistake survives.
+    """
     print(f"{'part':<11} {'known mistake':<52} {'exer.':<5} caught by")
     rows = []
     for row in run(parts):
@@ -72,9 +76,11 @@ def main(parts):
         print(line(row), flush=True)
     survivors = sum(not row["caught_by"] for row in rows)
     print(f"\n{len(rows) - survivors} of {len(rows)} known mistakes caught")
-    if not parts:
-        evidence.write("mutants", "make mutants", rows=rows)
-        print("recorded in data/results/mutants.json")
+    record = settings.RESULTS / "mutants.json"
+    kept = json.loads(record.read_text(encoding="utf-8"))["rows"] if parts and record.exists() else []
+    rows = sorted([row for row in kept if row["part"] not in parts] + rows, key=lambda row: row["part"])
+    evidence.write("mutants", "make mutants", rows=rows)
+    print("recorded in data/results/mutants.json")
     return int(survivors > 0)
 
 

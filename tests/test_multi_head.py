@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies
 from parity_attention import DEVICE, EXACT, numbers
-from parity_multi_head import (INPUTS, MASKS, PATHS, agree, compare, dropout_is_right, forced, inputs, layer, mask_for,
+from parity_multi_head import (INPUTS, MASKS, PATHS, PROJECTIONS, agree, compare, dropout_is_right, forced, inputs, layer, mask_for,
                                nothing_allowed_is_right, our_results, pytorch)
 
 from shared.transformer import MultiHeadAttention, padding_mask
@@ -101,3 +101,9 @@ def test_autocast_in_bfloat16_is_near_float64(path, need_weights, kind):
     largest = max(theirs.abs().max().item() for _, theirs in pairs)     # the key's bias has gradient 0: no scale of its own
     for ours, theirs in pairs:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=3e-2 * largest)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_biases_are_there_if_asked_for(bias):
+    projections = [getattr(MultiHeadAttention(6, 2, bias=bias), name) for name in PROJECTIONS]
+    assert [projection.bias is not None for projection in projections] == [bias] * 4
