@@ -28,7 +28,7 @@ export: $(READY)   ## write shared/transformer from the cells of the notebooks t
 evidence: $(READY) ## run every seed of every experiment, and write data/results; LESSON=01 for one lesson's
 	@LESSON_EVIDENCE=all $(RUN) -m shared.run $(if $(LESSON),--lesson $(LESSON))
 
-mutants: $(READY)  ## plant every known mistake into the parts, and name the tests that catch it; ARGS=attention for one part
+mutants: $(READY)  ## plant every known mistake, and name the tests that catch it; ARGS=attention for one part
 	@$(RUN) -m tests.mutants $(ARGS)
 
 bench: $(READY)    ## measure our parts against PyTorch's, and print the ratios
