@@ -111,7 +111,8 @@ def _matrix(ax, tallest, name, numbers, role, rows=None, columns=None):
     for (i, j), number in numpy.ndenumerate(numbers):
         colour, strength = ROLES[role] if number >= 0 else INK, 0.06 + 0.6 * abs(number) / largest
         ax.add_patch(matplotlib.patches.Rectangle((j, top + i), 1, 1, fc=colour, alpha=strength, ec="white"))
-        ax.text(j + 0.5, top + i + 0.5, f"{number:.3g}", ha="center", va="center", fontsize=8, color=INK)
+        ink = "white" if number < 0 and strength > 0.45 else INK
+        ax.text(j + 0.5, top + i + 0.5, f"{number:.3g}", ha="center", va="center", fontsize=8, color=ink)
     for i, row in enumerate(rows or []):
         ax.text(-0.15, top + i + 0.5, row, ha="right", va="center", fontsize=8.5)
     for j, column in enumerate(columns or []):

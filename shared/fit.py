@@ -19,7 +19,7 @@ def fit(model, batches, loss, steps, lr=1e-3, seed=0, progress=True):
         raise ValueError(f"steps must be at least 1, got {steps}")
     rng, losses, counter = generator(seed), [], Progress(steps) if progress else None
     rate = lr if callable(lr) else lambda step: lr
-    optimiser = torch.optim.Adam(model.parameters(), lr=rate(1))
+    optimiser = torch.optim.Adam(model.parameters())
     model.train()
     for step in range(steps):
         for group in optimiser.param_groups:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'LayerNorm', 'RMSNorm', 'FeedForward', 'TransformerBlock', 'block_parameters', 'block_flops']
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #import-functools-import-torch-import-tor
+# %% ../../notebooks/04_transformer_blocks.ipynb #import-functools-import-torch-import-tor-2
 import functools
 
 import torch
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .multi_head import MultiHeadAttention
+from .positions import _check_sizes
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #class-layernorm-nn-module-each-token-2
 class LayerNorm(nn.Module):
@@ -64,19 +65,11 @@ class RMSNorm(nn.Module):
     def extra_repr(self):
         return f"{self.d_model}, eps={self.eps}"
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #def-check-norm-arguments-d-model-2
+# %% ../../notebooks/04_transformer_blocks.ipynb #def-check-norm-arguments-d-model
 def _check_norm_arguments(d_model, eps):
-    _check_whole(d_model=d_model)
+    _check_sizes(d_model=d_model)
     if not eps > 0:
         raise ValueError(f"eps must be above 0, got {eps!r}")
-
-
-def _check_whole(at_least=1, **sizes):
-    for name, size in sizes.items():
-        if type(size) is not int:
-            raise TypeError(f"{name} must be a whole number, got {size!r}")
-        if size < at_least:
-            raise ValueError(f"{name} must be at least {at_least}, got {size}")
 
 
 def _widened(x, d_model):
@@ -87,7 +80,7 @@ def _widened(x, d_model):
         raise ValueError(f"x must have the shape (..., {d_model}), got {tuple(x.shape)}")
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #activations-relu-f-relu-gelu-f
+# %% ../../notebooks/04_transformer_blocks.ipynb #activations-relu-f-relu-gelu-f-2
 ACTIVATIONS = {
     "relu": F.relu,
     "gelu": F.gelu,                                                     # exact, with erf: BERT
@@ -107,7 +100,7 @@ class FeedForward(nn.Module):
     def __init__(self, d_model, d_ff=None, activation="relu", dropout=0.0, bias=True):
         super().__init__()
         d_ff = 4 * d_model if d_ff is None else d_ff
-        _check_whole(d_model=d_model, d_ff=d_ff)
+        _check_sizes(d_model=d_model, d_ff=d_ff)
         _check_block_arguments(activation, dropout)
         self.activation = activation
         self.to_hidden = nn.Linear(d_model, d_ff, bias=bias)
@@ -192,14 +185,14 @@ class TransformerBlock(nn.Module):
     def extra_repr(self):
         return f"norm_first={self.norm_first}"
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #def-block-parameters-d-model-d-2
+# %% ../../notebooks/04_transformer_blocks.ipynb #def-block-parameters-d-model-d
 def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bias=True):
     """The number of parameters of a `TransformerBlock` made with these arguments; its others change nothing.
 
     (Except `positions`, which may bring parameters of its own.) Errors as those of the block.
     """
     d_ff = 4 * d_model if d_ff is None else d_ff
-    _check_whole(d_model=d_model, d_ff=d_ff)
+    _check_sizes(d_model=d_model, d_ff=d_ff)
     _check_block_arguments("relu", 0.0, norm)
     attentions = 2 if cross_attention else 1
     attention = 4 * d_model * d_model + (4 * d_model if bias else 0)
@@ -207,7 +200,7 @@ def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bi
     one_norm = 2 * d_model if norm == "layer" and bias else d_model
     return attentions * (attention + one_norm) + feed_forward + one_norm
 
-# %% ../../notebooks/04_transformer_blocks.ipynb #def-block-flops-n-d-model-2
+# %% ../../notebooks/04_transformer_blocks.ipynb #def-block-flops-n-d-model
 def block_flops(n, d_model, d_ff=None, memory_length=None, cached=0, batch=1):
     """Operations in a `TransformerBlock`'s matrix products, forward; a multiplication and an addition are two.
 
@@ -216,8 +209,8 @@ def block_flops(n, d_model, d_ff=None, memory_length=None, cached=0, batch=1):
     A mask saves nothing here: masked scores are computed, too. TypeError and ValueError for impossible sizes.
     """
     d_ff = 4 * d_model if d_ff is None else d_ff
-    _check_whole(n=n, d_model=d_model, d_ff=d_ff, batch=batch)
-    _check_whole(at_least=0, memory_length=memory_length or 0, cached=cached)
+    _check_sizes(n=n, d_model=d_model, d_ff=d_ff, batch=batch)
+    _check_sizes(at_least=0, memory_length=memory_length or 0, cached=cached)
     flops = 8 * n * d_model ** 2 + 4 * n * (cached + n) * d_model + 4 * n * d_model * d_ff
     if memory_length is not None:               # queries and output of n tokens, keys and values of the memory
         flops += 4 * n * d_model ** 2 + 4 * memory_length * d_model ** 2 + 4 * n * memory_length * d_model

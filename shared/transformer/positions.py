@@ -54,7 +54,7 @@ class SinusoidalPositionalEncoding(nn.Module):
         """x (..., T, d_model) → the same, with the encodings of places `offset` to `offset` + T - 1 added."""
         return x + _rows(self.table, x, offset)
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the-2
+# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the
 def _rows(table, x, offset):
     """The rows of `table` for x, in its dtype: (T, d_model)."""
     max_seq_len, d_model = table.shape
@@ -73,12 +73,12 @@ def _check_rows(x, width):
         raise ValueError(f"x must have shape (..., T, {width}), got {tuple(x.shape)}")
 
 
-def _check_sizes(**sizes):
+def _check_sizes(at_least=1, **sizes):
     for name, size in sizes.items():
         if type(size) is not int:
             raise TypeError(f"{name} must be a whole number, got {size!r}")
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+        if size < at_least:
+            raise ValueError(f"{name} must be at least {at_least}, got {size}")
 
 
 def _check_options(layout=_LAYOUTS[0], base=1.0, stretch=1.0):

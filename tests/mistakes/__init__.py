@@ -1,4 +1,4 @@
-"""Every mistake that published code is known to have made, as a small patch of an exported part.
+"""Known mistakes, those of published code and their like, each as a small patch of an exported part.
 
 One module a part, each with MISTAKES. `python -m tests.mutants` plants them one at a time and names the tests that catch each.
 """
