@@ -7,7 +7,7 @@ READY := $(VENV)/installed
 FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),01)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run export evidence mutants bench clean
+.PHONY: help lab test run export evidence mutants data bench clean
 
 help:      ## this list
 	@sed -n 's/^\([a-z][a-z]*\):[^#]*## */\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -30,6 +30,9 @@ evidence: $(READY) ## run every seed of every experiment, and write data/results
 
 mutants: $(READY)  ## plant every known mistake, and name the tests that catch it; ARGS=attention for one part
 	@$(RUN) -m tests.mutants $(ARGS)
+
+data: $(READY)     ## download the real data sets (24 MB) into data/cache; DATA=wnut17 for one of them
+	@$(RUN) -m shared.datasets $(DATA)
 
 bench: $(READY)    ## measure our parts against PyTorch's, and print the ratios
 	@$(RUN) -m tests.benchmarks $(ARGS)

@@ -11,7 +11,7 @@ import made
 import pytest
 
 MAKEFILE = (made.ROOT / "Makefile").read_text(encoding="utf-8")
-SETTINGS = ("TORCH", "PYTHON", "ARGS", "LESSON", "SEEDS", "SAVE", "MFLAGS")      # of the make that runs these tests
+SETTINGS = ("TORCH", "PYTHON", "ARGS", "LESSON", "SEEDS", "SAVE", "DATA", "MFLAGS")      # of the make that runs these tests
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE")) and name not in SETTINGS}
 
 pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="make is not installed: there are three pip lines")
@@ -22,6 +22,7 @@ def tree(tmp_path):
     """A copy of what `make` itself needs, in a folder whose name has a space."""
     folder = tmp_path / "a clone"
     (folder / "notebooks").mkdir(parents=True)
+    (folder / "data").mkdir()                               # a folder named as a target is: make must not take it for done
     (folder / "notebooks" / "01_attention.ipynb").touch()
     for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(made.ROOT / name, folder)
@@ -57,6 +58,7 @@ def test_help_lists_every_target_in_one_line_each(tree):
     assert (status, errors) == (0, [])
     assert [line.split()[:2] for line in lines] == [["make", target] for target in targets]
     assert all(len(line.split()) > 3 and len(line) < 120 for line in lines)
+    assert "data" in targets
     assert set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)[1].split()) == set(targets)
 
 
@@ -67,6 +69,8 @@ def test_help_lists_every_target_in_one_line_each(tree):
     (["run", "LESSON=01", "SEEDS=10", "SAVE=1"], "|-m shared.run --lesson 01 --seeds 10 --save"),
     (["export"], "|-m shared.export"),
     (["evidence", "LESSON=01"], "all|-m shared.run --lesson 01"),
+    (["data"], "|-m shared.datasets"),
+    (["data", "DATA=wnut17"], "|-m shared.datasets wnut17"),
 ])
 def test_a_second_time_nothing_is_installed(arguments, called, installed):
     clean = {"OMP_NUM_THREADS": "", "LESSON_EVIDENCE": ""}
