@@ -7,7 +7,7 @@ READY := $(VENV)/installed
 FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),01)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run export evidence mutants data bench clean
+.PHONY: help lab test run export evidence full mutants data bench clean
 
 help:      ## this list
 	@sed -n 's/^\([a-z][a-z]*\):[^#]*## */\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -27,6 +27,9 @@ export: $(READY)   ## write shared/transformer from the cells of the notebooks t
 
 evidence: $(READY) ## run every seed of every experiment, and write data/results; LESSON=01 for one lesson's
 	@LESSON_EVIDENCE=all $(RUN) -m shared.run $(if $(LESSON),--lesson $(LESSON))
+
+full: $(READY)     ## run the lessons on the real data (make data), for many minutes, and write data/results; LESSON=06
+	@LESSON_SCALE=full $(RUN) -m shared.run $(if $(LESSON),--lesson $(LESSON))
 
 mutants: $(READY)  ## plant every known mistake, and name the tests that catch it; ARGS=attention for one part
 	@$(RUN) -m tests.mutants $(ARGS)

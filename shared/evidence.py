@@ -1,6 +1,7 @@
-"""Evidence over seeds: a comparison runs one seed live, and takes the other seeds' values from a committed record.
+"""Evidence: what takes too long to run while you watch is read from a committed record, `data/results/<name>.json`.
 
-`make evidence` (LESSON_EVIDENCE=all) runs every seed and writes `data/results/<name>.json`.
+`record` compares over seeds: one runs live, `make evidence` (LESSON_EVIDENCE=all) runs them all and writes the record.
+`recorded` is for real data: nothing runs live, `make full` (LESSON_SCALE=full) runs it and writes the record.
 """
 
 import dataclasses
@@ -44,15 +45,27 @@ def record(name, run, seeds=range(5), tolerance=0.1):
     """
     live_seed, path = settings.seed(), settings.RESULTS / f"{name}.json"
     if os.environ.get("LESSON_EVIDENCE") == "all":
-        recorded = {str(seed): _listed(run(seed)) for seed in seeds}
-        write(name, "make evidence", values=recorded)
-        live = recorded.get(str(live_seed)) or _listed(run(live_seed))
+        past = {str(seed): _listed(run(seed)) for seed in seeds}
+        write(name, "make evidence", values=past)
+        live = past.get(str(live_seed)) or _listed(run(live_seed))
     else:
-        recorded, live = _read(path), _listed(run(live_seed))
-        _compare(name, live_seed, live, recorded, tolerance)
-    everything = recorded | {str(live_seed): live}
+        past, live = _read(path), _listed(run(live_seed))
+        _compare(name, live_seed, live, past, tolerance)
+    everything = past | {str(live_seed): live}
     values = {key: numpy.array([entry[key] for entry in everything.values()]) for key in live}
     return Evidence(live, tuple(int(seed) for seed in everything), values)
+
+
+def recorded(name, run):
+    """The result of an experiment on real data: read from its record, or with LESSON_SCALE=full measured and written.
+
+    run: takes nothing, returns a dict that JSON can hold: that dict, as JSON gives it back, is returned.
+    Errors: FileNotFoundError where nothing is recorded yet, ValueError for a damaged record.
+    """
+    path = settings.RESULTS / f"{name}.json"
+    if settings.scale() == "full":
+        write(name, "make full", result=run())
+    return _content(path, "result", "make full")
 
 
 def _listed(result):
@@ -64,15 +77,27 @@ def _listed(result):
 
 
 def _read(path):
-    if not path.exists():
-        raise FileNotFoundError(f"nothing is recorded in {path.name} yet: run `make evidence`")
+    values = _content(path, "values", "make evidence")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))["values"]
-        if not values:
-            raise ValueError("no seed is recorded")
         return {str(int(seed)): _listed(entry) for seed, entry in values.items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:          # JSON that does not parse is a ValueError
-        raise ValueError(f"{path.name} is damaged ({error}): restore it, or run `make evidence`") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _damaged(path, error, "make evidence") from error
+
+
+def _content(path, key, command):
+    if not path.exists():
+        raise FileNotFoundError(f"nothing is recorded in {path.name} yet: run `{command}`")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))[key]
+        if not content:
+            raise ValueError("it is empty")
+    except (KeyError, TypeError, ValueError) as error:                          # JSON that does not parse is a ValueError
+        raise _damaged(path, error, command) from error
+    return content
+
+
+def _damaged(path, error, command):
+    return ValueError(f"{path.name} is damaged ({error}): restore it, or run `{command}`")
 
 
 def _compare(name, seed, live, recorded, tolerance):

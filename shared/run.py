@@ -1,6 +1,7 @@
 """`make run`: executes the lessons, and prints what each took and whether its claims held.
 
 `python -m shared.run [--lesson 01] [--seeds 10] [--save]`; two lessons or seeds at a time, one thread each.
+With LESSON_SCALE=full one at a time, with all threads: then times are measured that are to be recorded.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
+from . import settings
 from .saved import prepare, write
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
@@ -68,11 +70,12 @@ def execute(path, seed):
                             extra_arguments=["--IPKernelApp.log_level=ERROR"])
     with tempfile.TemporaryDirectory() as folder:
         ledger = pathlib.Path(folder) / "claims.jsonl"
-        settings = {"LESSON_SEED": str(seed), "LESSON_CLAIMS": str(ledger)}
+        given = {"LESSON_SEED": str(seed), "LESSON_CLAIMS": str(ledger)}
+        threads = {} if settings.scale() == "full" else {"OMP_NUM_THREADS": "1"}
         start = time.perf_counter()
         errors = []
         try:
-            client.execute(env={"OMP_NUM_THREADS": "1"} | os.environ | settings)
+            client.execute(env=threads | os.environ | given)
         except DeadKernelError:
             errors.append(f"{path.name}, seed {seed}: the kernel died")
         seconds = time.perf_counter() - start
@@ -171,7 +174,7 @@ def main(arguments=None, notebooks=NOTEBOOKS):
 
 def _execute_all(paths, seeds):
     """A list of runs, one a seed, for each path in turn; the next ones run meanwhile."""
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(1 if settings.scale() == "full" else WORKERS) as pool:
         waiting = [[pool.submit(execute, path, seed) for seed in range(seeds)] for path in paths]
         try:
             for futures in waiting:

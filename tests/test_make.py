@@ -47,7 +47,7 @@ def script(path, text):
 @pytest.fixture
 def installed(tree):
     """The tree with a .venv that is ready, whose python prints how it was called."""
-    script(tree / ".venv" / "bin" / "python", 'echo "$OMP_NUM_THREADS$LESSON_EVIDENCE|$*"')
+    script(tree / ".venv" / "bin" / "python", 'echo "$OMP_NUM_THREADS$LESSON_EVIDENCE$LESSON_SCALE|$*"')
     (tree / ".venv" / "installed").write_text(f"{tree}\n")
     return tree
 
@@ -69,16 +69,17 @@ def test_help_lists_every_target_in_one_line_each(tree):
     (["run", "LESSON=01", "SEEDS=10", "SAVE=1"], "|-m shared.run --lesson 01 --seeds 10 --save"),
     (["export"], "|-m shared.export"),
     (["evidence", "LESSON=01"], "all|-m shared.run --lesson 01"),
+    (["full", "LESSON=05"], "full|-m shared.run --lesson 05"),
     (["data"], "|-m shared.datasets"),
     (["data", "DATA=wnut17"], "|-m shared.datasets wnut17"),
 ])
 def test_a_second_time_nothing_is_installed(arguments, called, installed):
-    clean = {"OMP_NUM_THREADS": "", "LESSON_EVIDENCE": ""}
+    clean = {"OMP_NUM_THREADS": "", "LESSON_EVIDENCE": "", "LESSON_SCALE": ""}
     assert make(installed, *arguments, **clean) == (0, [called], [])
 
 
 def test_lab_opens_the_first_lesson(installed):
-    status, lines, errors = make(installed, "lab", OMP_NUM_THREADS="", LESSON_EVIDENCE="")
+    status, lines, errors = make(installed, "lab", OMP_NUM_THREADS="", LESSON_EVIDENCE="", LESSON_SCALE="")
     assert (status, errors) == (0, [])
     assert re.fullmatch(r"\|-m jupyterlab (--allow-root )?notebooks/01_attention\.ipynb", lines[0])
 

@@ -138,3 +138,11 @@ def test_claims_are_handed_on_to_a_file_of_the_callers(tmp_path, monkeypatch):
     assert [entry["name"] for entry in run.execute(tmp_path / "01_one.ipynb", 4).claims] == ["near"]
     lines = (tmp_path / "claims.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [0, 4]
+
+
+@pytest.mark.parametrize("scale, threads", [("quick", "1"), ("full", "")])
+def test_full_uses_all_threads(scale, threads, tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSON_SCALE", scale)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    made.write(made.notebook(f"import os\nassert os.environ.get('OMP_NUM_THREADS', '') == {threads!r}"), tmp_path / "01_a.ipynb")
+    assert _main([], tmp_path)[0] == 0
