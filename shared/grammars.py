@@ -4,16 +4,28 @@ import re
 from fractions import Fraction
 
 MAX_STATES = 10_000
-RULE, WORD = re.compile("[A-Z]+"), re.compile("[^A-Z:=|]+|:")
+RULE, WORD = re.compile("[A-Z]+"), re.compile(r"([^A-Z:=|/]+|:)(/[\w-]+)?")
 REMEMBER, REPEAT = re.compile("([a-z]+):([A-Z]+)"), re.compile("=([a-z]+)")
 WEIGHT = re.compile("[-+.0-9]+:")
+NO_LABEL = "O"
+
+
+def split(symbol):
+    """may/B-date → may and B-date; may → may and O."""
+    word, _, label = symbol.partition("/")
+    return word, label or NO_LABEL
 
 
 class Grammar:
-    """The rules of a grammar. `name` stands before errors: ValueError, with the line, for a bad grammar."""
+    """The rules of a grammar. `name` stands before errors: ValueError, with the line, for a bad grammar.
 
-    def __init__(self, text, name):
+    labelled: keep the labels of words, so that `may/B-date` and `may` are two; else both are `may`. A word's label is O
+    where none is written, and `may/O` is `may`.
+    """
+
+    def __init__(self, text, name, labelled=False):
         self.name = name
+        self._labelled = labelled
         self.rules = {}             # name → its alternatives, a list of (weight, symbols, line)
         self._marks = {}            # rule → every name:RULE and =name that it may come to
         self._parse(text)
@@ -51,9 +63,16 @@ class Grammar:
         if not weight.isdecimal() or int(weight) == 0:
             raise self._error(line, f"a weight is a whole number of at least 1, got {weight}")
         for symbol in symbols:
-            if not any(kind.fullmatch(symbol) for kind in (RULE, WORD, REMEMBER, REPEAT)):
-                raise self._error(line, f"expected a word in small letters, RULE, name:RULE or =name, got {symbol!r}")
-        return int(weight), tuple(symbols), line
+            if any(kind.fullmatch(symbol) for kind in (RULE, WORD, REMEMBER, REPEAT)):
+                continue
+            if "/" in symbol:
+                raise self._error(line, f"a label follows a word in small letters, as in may/B-date, got {symbol!r}")
+            raise self._error(line, f"expected a word in small letters, RULE, name:RULE or =name, got {symbol!r}")
+        return int(weight), tuple(self._without_label(symbol) for symbol in symbols), line
+
+    def _without_label(self, symbol):
+        word, label = split(symbol)
+        return symbol if self._labelled and label != NO_LABEL else word
 
     def _check(self, rule, known, chain, line, done):
         """The names remembered once `rule` is written, whichever alternative is taken; `known`: those before it."""
@@ -129,7 +148,8 @@ class Grammar:
                     yield Fraction(weight, total) * factor, word, left
         elif remember := REMEMBER.fullmatch(symbol):
             choices, known = self.rules[remember[2]], dict(memory)
-            free = [(weight, words[0]) for weight, words, _ in choices if words[0] not in known.values()]
+            taken = {split(word)[0] for word in known.values()}
+            free = [(weight, words[0]) for weight, words, _ in choices if split(words[0])[0] not in taken]
             if not free:
                 raise self._error(choices[0][2], f"{symbol} may find every word of {remember[2]} remembered already")
             total = sum(weight for weight, _ in free)

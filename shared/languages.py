@@ -9,15 +9,14 @@ A grammar, `data/languages/*.txt`, is a list of rules:
 Capitals name a rule, everything else is a word. `|` parts the alternatives, and a line may begin with it; an empty one
 writes nothing. A weight in front, such as `2:`, says how likely an alternative is against the others; without it, 1.
 `first:NAME` writes a word of NAME that this text does not remember yet, and remembers it as first; `=first` repeats it.
-Every text is written by the rule TEXT, and texts follow each other without end.
+Every text is written by the rule TEXT, and texts follow each other without end. A word may have a label, as in
+`may/B-date`, which only `labelled_texts` shows; O where none is written. The label of a text's last word is its class.
 
 The grammar is compiled into states. A state is all that the words so far tell of what may follow. It gives the
 probability of every next word, and the next word decides the next state: so all that is computed below is exact.
 """
 
 import functools
-import itertools
-import math
 import pathlib
 
 import numpy
@@ -25,10 +24,11 @@ import torch
 
 from . import settings
 from .grammars import Grammar
+from .hidden_words import check_integers, fill, with_lengths
+from .labels import Labels
+from .states import UNIT, States, entropy_of
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "data" / "languages"
-UNIT = 1 << 48                  # words are drawn by whole numbers below this
-INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 @functools.lru_cache
@@ -45,25 +45,17 @@ class Language:
     """A language made from a grammar; `name` stands before errors. All entropies are in nats.
 
     words: all words, sorted; a word's place there is its token id.   vocab_size: how many.   num_states: of the grammar.
+    labels: all labels of words, O among them, sorted.   classes: all labels of last words, sorted.
     Raises ValueError, with the line, for a grammar that cannot be compiled.
     """
 
     def __init__(self, grammar, name="grammar"):
-        edges = Grammar(grammar, name).edges()
-        self.words = tuple(sorted({word for _, word, _, _ in edges}))
-        self.vocab_size = len(self.words)
+        self._states = States(Grammar(grammar, name).edges())
+        self.words = self._states.words
+        self._labels = Labels(Grammar(grammar, name, labelled=True).edges(), self.words)
+        self.labels, self.classes = self._labels.labels, self._labels.classes
+        self.vocab_size, self.num_states = len(self.words), self._states.count
         self._ids = {word: number for number, word in enumerate(self.words)}
-        self._from = numpy.array([state for state, _, _, _ in edges], dtype=numpy.int64)
-        self._word = numpy.array([self._ids[word] for _, word, _, _ in edges], dtype=numpy.int64)
-        self._share = numpy.array([float(share) for _, _, share, _ in edges])
-        self._to = numpy.array([state for _, _, _, state in edges], dtype=numpy.int64)
-        ends = itertools.accumulate(share for _, _, share, _ in edges)      # those of state 2 lie above 2 and up to 3
-        self._ends = numpy.array([math.floor(end * UNIT) for end in ends], dtype=numpy.int64)
-        self.num_states = dead = int(self._from.max()) + 1      # `dead`: a row stays there after a wrong word
-        self._next = numpy.full((dead + 1, self.vocab_size), dead)
-        self._next[self._from, self._word] = self._to
-        self._probs = numpy.zeros((dead + 1, self.vocab_size))
-        self._probs[self._from, self._word] = self._share
 
     def sample(self, rng, batch, length):
         """`batch` windows of the stream, each from the start of a text: (batch, length) ids on the lesson's device.
@@ -72,17 +64,35 @@ class Language:
         the CPU and compared with whole numbers, computed from fractions. A word's probability is met to within 2⁻⁴⁸.
         Raises TypeError for another source, ValueError for batch or length < 1.
         """
-        if not isinstance(rng, settings.Random):
-            raise TypeError(f"rng must be a shared.settings.Random, such as generator(0), got {rng!r}")
-        _check_size("batch", batch)
+        _check_random(rng, batch)
         _check_size("length", length)
         draws = rng.integers(UNIT, batch, length).cpu().numpy()
         state, ids = numpy.zeros(batch, dtype=numpy.int64), numpy.empty((batch, length), dtype=numpy.int64)
         for step in range(length):
-            edge = self._ends.searchsorted(state * UNIT + draws[:, step], side="right")
-            ids[:, step] = self._word[edge]
-            state = self._to[edge]
+            ids[:, step], state = self._states.follow(state, draws[:, step])
         return torch.from_numpy(ids).to(settings.device())
+
+    def texts(self, rng, batch, pad_id):
+        """Whole texts: (batch, T) ids on the lesson's device, filled up on the right with `pad_id` to the longest text.
+
+        The ids of `labelled_texts` for the same seed; errors as there.
+        """
+        return self.labelled_texts(rng, batch, pad_id)[0]
+
+    def labelled_texts(self, rng, batch, pad_id, ignore=-100):
+        """Whole texts as in `texts`, the labels of their words, (batch, T), and their classes, (batch,).
+
+        labels: places in `self.labels`, that of O at a text's last word, `ignore` on padding.
+        classes: places in `self.classes`. Random numbers as in `sample`.
+        Raises TypeError for another source, ValueError for batch < 1, for a `pad_id` that is a word and for an `ignore`
+        that is a label.
+        """
+        _check_random(rng, batch)
+        _check_free("pad_id", pad_id, self.words)
+        _check_free("ignore", ignore, self.labels)
+        words, labels, there, classes = self._labels.draw(rng, batch)
+        filled = numpy.where(there, words, pad_id), numpy.where(there, labels, ignore), classes
+        return tuple(torch.from_numpy(values).to(settings.device()) for values in filled)
 
     def log_prob(self, ids):
         """The natural logarithm of each token's exact probability given all before it: (…, T) → (…, T) in float64.
@@ -92,28 +102,37 @@ class Language:
         """
         states = self._walk(ids)
         with numpy.errstate(divide="ignore"):
-            return _floats(numpy.log(self._probs[states, ids.cpu().numpy()]), ids.device)
+            return _floats(numpy.log(self._states.probs[states, ids.cpu().numpy()]), ids.device)
 
     def next_probs(self, ids):
         """The exact probability of every word at each token's place, given all before it: (…, T) → (…, T, vocab_size).
 
         In float64; all 0 after a token that cannot stand where it stands. Errors as in `log_prob`.
         """
-        return _floats(self._probs[self._walk(ids)], ids.device)
+        return _floats(self._states.probs[self._walk(ids)], ids.device)
+
+    def fill_probs(self, ids, hidden, lengths=None):
+        """The exact probability of every word at each hidden place, given all that is seen before it and after it.
+
+        ids (…, T): each row begins with a text; what stands at hidden places does not matter: a mask, a pad.
+        hidden (…, T): booleans.   → (…, T, vocab_size) in float64: 1 for a word that is seen, all 0 in impossible rows.
+        lengths (…): of rows that are one text each, how many words; this is then known, and places after it have all 0.
+        Without it nothing is known of what follows a row, and a text may end at any hidden place.
+        Raises ValueError for seen ids out of range, shapes that differ and lengths beyond T, TypeError for other types.
+        """
+        check_integers(ids)
+        hidden = with_lengths(ids, hidden, lengths)
+        seen = ids.masked_fill(hidden, 0)
+        self._check_ids(seen)
+        return _floats(fill(self._states, seen, hidden, lengths), ids.device)
 
     def _walk(self, ids):
         """The state before each token."""
         self._check_ids(ids)
-        ids = ids.cpu().numpy()
-        states = numpy.zeros(ids.shape, dtype=numpy.int64)
-        for step in range(1, ids.shape[-1]):
-            states[..., step] = self._next[states[..., step - 1], ids[..., step - 1]]
-        return states
+        return self._states.walk(ids.cpu().numpy())
 
     def _check_ids(self, ids):
-        if not torch.is_tensor(ids) or ids.dtype not in INTEGERS or ids.dim() == 0:
-            given = f"{ids.dtype} of shape {tuple(ids.shape)}" if torch.is_tensor(ids) else repr(ids)
-            raise TypeError(f"ids must be a tensor of whole numbers, of shape (T,) or (batch, T), got {given}")
+        check_integers(ids)
         if ids.numel() and not 0 <= ids.min() <= ids.max() < self.vocab_size:
             given = f"{ids.min().item()} to {ids.max().item()}"
             raise ValueError(f"ids must lie from 0 to vocab_size - 1 = {self.vocab_size - 1}, got {given}")
@@ -141,45 +160,52 @@ class Language:
         _check_size("length", length)
         values, here = numpy.empty(length), numpy.eye(1, self.num_states)[0]
         for step in range(length):
-            values[step] = here @ self._state_entropy
-            here = self._step(here)
+            values[step] = here @ self._states.entropies
+            here = self._states.step(here)
         return _floats(values, settings.device())
 
     def entropy_rate(self):
         """The entropy of a token given all before it, in the long run, in nats: the floor of a long stream."""
-        return float(self._long_run @ self._state_entropy)
+        return self.text_entropy() / self.text_length()
 
     def unigram_entropy(self):
         """The entropy of a token given nothing, in the long run, in nats: what word frequencies alone reach."""
-        return float(_entropy(self._long_run @ self._probs[:-1]))
+        return float(entropy_of(self._long_run() @ self._states.probs[:-1]))
 
     def bigram_entropy(self):
         """The entropy of a token given the one before it, in the long run, in nats: what word pairs alone reach."""
-        pairs = numpy.zeros((self.vocab_size, self.vocab_size))
-        numpy.add.at(pairs, self._word, (self._long_run[self._from] * self._share)[:, None] * self._probs[self._to])
-        return float(_entropy(pairs.ravel()) - _entropy(pairs.sum(1)))
+        states, pairs = self._states, numpy.zeros((self.vocab_size, self.vocab_size))
+        counts = self._long_run()[states.source] * states.share
+        numpy.add.at(pairs, states.word, counts[:, None] * states.probs[states.target])
+        return float(entropy_of(pairs.ravel()) - entropy_of(pairs.sum(1)))
 
-    def _step(self, here):
-        """How probable each state is one token later."""
-        return numpy.bincount(self._to, here[self._from] * self._share, self.num_states)
-
-    @functools.cached_property
-    def _state_entropy(self):
-        return _entropy(self._probs[:-1])
-
-    @functools.cached_property
     def _long_run(self):
         """How often each state is visited: every text starts in state 0, so one text's visits are enough."""
-        visits, here = numpy.zeros(self.num_states), numpy.eye(1, self.num_states)[0]
-        while here.any():
-            visits += here
-            here = self._step(here)
-            here[0] = 0
-        return visits / visits.sum()
+        return self._states.visits / self.text_length()
 
+    def text_length(self):
+        """How many words a text has in the mean."""
+        return float(self._states.visits.sum())
 
-def _entropy(probs):
-    return -(probs * numpy.log(numpy.where(probs > 0, probs, 1))).sum(-1)
+    def text_entropy(self):
+        """The entropy of a whole text, in nats."""
+        return float(self._states.visits @ self._states.entropies)
+
+    @property
+    def ambiguous(self):
+        """Which words have more than one label, their places at the end of a text left out: (vocab_size,) booleans."""
+        return torch.from_numpy(self._labels.ambiguous).to(settings.device())
+
+    def per_word_labels(self):
+        """The most frequent label of each word, as its place in `labels`: (vocab_size,). That of O for last words."""
+        return torch.from_numpy(self._labels.best()).to(settings.device())
+
+    def per_word_accuracy(self, only_ambiguous=False):
+        """The highest share of right labels, last words left out, that can be reached from each word alone.
+
+        only_ambiguous: among ambiguous words. Raises ValueError if there is none.
+        """
+        return self._labels.accuracy(only_ambiguous)
 
 
 def _floats(values, device):
@@ -190,3 +216,14 @@ def _floats(values, device):
 def _check_size(name, size):
     if size < 1:
         raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def _check_random(rng, batch):
+    if not isinstance(rng, settings.Random):
+        raise TypeError(f"rng must be a shared.settings.Random, such as generator(0), got {rng!r}")
+    _check_size("batch", batch)
+
+
+def _check_free(name, number, taken):
+    if 0 <= number < len(taken):
+        raise ValueError(f"{name} must not be one of 0 to {len(taken) - 1}, which are {taken[0]} to {taken[-1]}, got {number}")

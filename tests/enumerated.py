@@ -23,9 +23,12 @@ class Enumerated:
                 symbols = part.split()
                 weighted = bool(symbols) and symbols[0][:-1].isdigit()
                 self.rules[rule].append((int(symbols[0][:-1]) if weighted else 1, symbols[weighted:]))
-        self.texts = collections.Counter()                          # a text, a tuple of words → its probability
-        for share, words, _ in self._written(["TEXT"], {}):
-            self.texts[words] += share
+        self.labelled = collections.Counter()                       # a text: a tuple of (word, label) → its probability
+        self.texts = collections.Counter()                          # a tuple of words → its probability
+        for share, symbols, _ in self._written(["TEXT"], {}):
+            text = tuple((*symbol.split("/"), "O")[:2] for symbol in symbols)
+            self.labelled[text] += share
+            self.texts[tuple(word for word, _ in text)] += share
         self.mean_length = sum(share * len(text) for text, share in self.texts.items())
 
     def _written(self, symbols, memory):
@@ -47,7 +50,8 @@ class Enumerated:
             return [(1.0, (memory[symbol[1:]],), memory)]
         if ":" in symbol[1:]:
             name, rule = symbol.split(":")
-            free = [(weight, word) for weight, (word,) in self.rules[rule] if word not in memory.values()]
+            taken = [word.split("/")[0] for word in memory.values()]
+            free = [(weight, word) for weight, (word,) in self.rules[rule] if word.split("/")[0] not in taken]
             total = sum(weight for weight, _ in free)
             return [(weight / total, (word,), memory | {name: word}) for weight, word in free]
         return [(1.0, (symbol,), memory)]
@@ -58,6 +62,10 @@ class Enumerated:
 
     def blocks(self, length):
         """The entropy of the stream's first `length` tokens together, in nats."""
+        return entropy(self.windows(length).values())
+
+    def windows(self, length):
+        """Every beginning of the stream with `length` tokens → its probability."""
         share_of = collections.Counter()
         todo = [((), 1.0)]
         while todo:
@@ -66,7 +74,7 @@ class Enumerated:
                 share_of[words[:length]] += share
             else:
                 todo += [(words + text, share * more) for text, more in self.texts.items()]
-        return entropy(share_of.values())
+        return share_of
 
     def entropy_rate(self):
         """A text ends where a reader can tell, so texts are drawn independently."""

@@ -6,32 +6,14 @@ import re
 
 import pytest
 import torch
-from enumerated import Enumerated
+from enumerated import Enumerated, entropy
+from small_grammars import AMBIGUOUS, LABELLED, REMEMBERED, SMALL
 
 from shared import languages, settings
 from shared.languages import Language
 
-REMEMBERED = """
-    TEXT = 3: first:NAME and second:NAME : MIDDLE =first , =second .    # in order
-         | PLACE MIDDLE .
-    MIDDLE = then | 2: so
-    NAME = 2: ann | bob | 3: eve
-    PLACE = the DOG near | the DOG
-    DOG = dog | dogs
-"""
-AMBIGUOUS = """
-    TEXT = HERE THERE .
-    HERE = a | a b | 2:
-    THERE = b | 3: b b | 2: c
-"""
-FORGOTTEN = """
-    TEXT = one:WORD one:WORD =one . | AGAIN =one . | one:WORD is two:WORD .
-    AGAIN = one:WORD two:WORD | one:WORD and
-    WORD = x | 4: y | z
-"""
-EXAMPLE = "\n".join(line for line in languages.__doc__.splitlines() if line.startswith("    "))
 SENTENCES = (languages.FOLDER / "sentences.txt").read_text(encoding="utf-8")
-SMALL = {"remembered": REMEMBERED, "ambiguous": AMBIGUOUS, "forgotten": FORGOTTEN, "example": EXAMPLE}
+ALL = SMALL | LABELLED
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +21,7 @@ def sentences():
     return languages.load("sentences")
 
 
-@pytest.mark.parametrize("grammar", [*SMALL.values(), SENTENCES], ids=[*SMALL, "sentences"])
+@pytest.mark.parametrize("grammar", [*ALL.values(), SENTENCES], ids=[*ALL, "sentences"])
 def test_every_text_and_every_entropy_equal_the_list_of_all_texts(grammar):
     made, listed = Language(grammar), Enumerated(grammar)
     assert sum(listed.texts.values()) == pytest.approx(1, abs=1e-12)
@@ -47,12 +29,14 @@ def test_every_text_and_every_entropy_equal_the_list_of_all_texts(grammar):
     for text, share in listed.texts.items():
         ids = torch.tensor([made.words.index(word) for word in text])
         assert made.log_prob(ids).sum().item() == pytest.approx(math.log(share), abs=1e-11)
+    assert made.text_length() == pytest.approx(listed.mean_length, abs=1e-12)
+    assert made.text_entropy() == pytest.approx(entropy(listed.texts.values()), abs=1e-12)
     assert made.entropy_rate() == pytest.approx(listed.entropy_rate(), abs=1e-12)
     assert made.unigram_entropy() == pytest.approx(listed.unigram_entropy(), abs=1e-12)
     assert made.bigram_entropy() == pytest.approx(listed.bigram_entropy(), abs=1e-12)
 
 
-@pytest.mark.parametrize("grammar", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("grammar", ALL.values(), ids=ALL)
 def test_the_entropy_of_each_token_equals_that_of_all_streams(grammar):
     made, listed = Language(grammar), Enumerated(grammar)
     blocks = [0.0] + [listed.blocks(length) for length in range(1, 8)]
@@ -61,7 +45,7 @@ def test_the_entropy_of_each_token_equals_that_of_all_streams(grammar):
     assert made.entropy(7).dtype == torch.float64
 
 
-@pytest.mark.parametrize("grammar", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("grammar", ALL.values(), ids=ALL)
 def test_windows_of_the_stream_have_their_probability(grammar):
     made, listed = Language(grammar), Enumerated(grammar)
     ids = made.sample(settings.generator(1), 20, 11)
@@ -123,7 +107,7 @@ def test_samples_pay_the_entropy(sentences):
     assert abs(rows.mean() - entropy.mean()) < 4 * rows.std() / len(rows) ** 0.5
 
 
-@pytest.mark.parametrize("grammar", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("grammar", ALL.values(), ids=ALL)
 def test_words_are_drawn_as_often_as_they_are_probable(grammar):
     made = Language(grammar)
     rows = made.sample(settings.generator(2), 20_000, 4).tolist()
@@ -154,11 +138,8 @@ def test_the_long_run_is_that_of_a_long_sample(sentences):
     pairs = torch.bincount((ids[:, :-1] * size + ids[:, 1:]).flatten(), minlength=size * size).double().view(size, size)
     pairs, single = pairs / pairs.sum(), torch.bincount(ids.flatten(), minlength=size).double() / ids.numel()
 
-    def entropy(probs):
-        return -torch.special.xlogy(probs, probs).sum().item()
-
-    assert entropy(single) == pytest.approx(sentences.unigram_entropy(), abs=0.005)
-    assert entropy(pairs) - entropy(pairs.sum(1)) == pytest.approx(sentences.bigram_entropy(), abs=0.005)
+    assert entropy(single.tolist()) == pytest.approx(sentences.unigram_entropy(), abs=0.005)
+    assert entropy(pairs.flatten().tolist()) - entropy(pairs.sum(1).tolist()) == pytest.approx(sentences.bigram_entropy(), abs=0.005)
     assert -sentences.log_prob(ids).mean().item() == pytest.approx(sentences.entropy_rate(), abs=0.005)
 
 

@@ -112,3 +112,55 @@ def test_any_whole_numbers_and_any_shape(dtype):
     assert GOOD.log_prob(ids.to(dtype)).equal(expected)
     assert GOOD.log_prob(ids.view(2, 3, 5)).equal(expected.view(2, 3, 5))
     assert GOOD.decode(ids.to(dtype)) == GOOD.decode(ids)
+
+
+# --- labels, whole texts, hidden words
+
+LABELS = {
+    "an empty label": ("TEXT = a\n | may/ .", "toy, line 2: a label follows a word … as in may/B-date, got 'may/'"),
+    "two slashes": ("TEXT = may/B-date/X .", "toy, line 1: a label … got 'may/B-date/X'"),
+    "two slashes in a row": ("TEXT = may//X .", "toy, line 1: a label … got 'may//X'"),
+    "a label alone": ("TEXT = a .\nA = b\n | /B-date", "toy, line 3: a label … got '/B-date'"),
+    "a slash alone": ("TEXT = a / b .", "toy, line 1: a label … got '/'"),
+    "a label with a colon": ("TEXT = may/B:date .", "toy, line 1: a label … got 'may/B:date'"),
+    "a capital before a label": ("TEXT = May/B-date .", "toy, line 1: a label … in small letters … got 'May/B-date'"),
+    "on a rule": ("TEXT = A/B-date .\nA = b", "toy, line 1: a label … got 'A/B-date'"),
+    "on what is remembered": ("TEXT = x:A/B-date .\nA = b", "toy, line 1: a label … got 'x:A/B-date'"),
+    "on what is repeated": ("TEXT = x:A =x/B-date .\nA = b", "toy, line 1: a label … got '=x/B-date'"),
+    "an end that only labels tell": ("TEXT = a/X | a/Y b", "toy, line 1: after 'a' a text may end or go on"),
+    "the same word remembered": ("TEXT = x:A y:A .\nA = b/X | b/Y", "toy, line 2: y:A may find every word of A"),
+}
+
+
+@pytest.mark.parametrize("text, message", LABELS.values(), ids=LABELS)
+def test_bad_labels(text, message):
+    refused(ValueError, message, lambda: Language(text, "toy"))
+
+
+def test_bad_arguments_of_texts():
+    rng = settings.generator(0)
+    refused(TypeError, "rng must be a shared.settings.Random, … got 0", lambda: GOOD.texts(0, 2, 4))
+    refused(ValueError, "batch must be at least 1, got 0", lambda: GOOD.texts(rng, 0, 4))
+    refused(ValueError, "pad_id must not be one of 0 to 3, which are . to y, got 3", lambda: GOOD.texts(rng, 2, 3))
+    refused(ValueError, "ignore must not be … got 0", lambda: GOOD.labelled_texts(rng, 2, 4, ignore=0))
+    refused(ValueError, "no word has more than one label", lambda: GOOD.per_word_accuracy(only_ambiguous=True))
+    refused(ValueError, "no word stands before a last one", lambda: Language("TEXT = a").per_word_accuracy())
+
+
+SEEN = torch.zeros(2, 3, dtype=torch.bool)
+HIDDEN = {
+    "ids": (torch.full((2, 3), 4), SEEN, None, ValueError, "ids must lie from 0 to vocab_size - 1 = 3, got 4 to 4"),
+    "floats": (torch.zeros(2, 3), SEEN, None, TypeError, "ids must be a tensor of whole numbers"),
+    "a list": ([0], SEEN, None, TypeError, "ids must be a tensor of whole numbers"),
+    "hidden numbers": (SEEN.long(), SEEN.long(), None, TypeError, "a tensor of booleans, got torch.int64 of shape (2, 3)"),
+    "hidden shape": (SEEN.long(), SEEN[0], None, ValueError, "hidden must have the shape of ids, (2, 3), got (3,)"),
+    "lengths": (SEEN.long(), SEEN, 3, TypeError, "lengths must be a tensor of whole numbers, got 3"),
+    "lengths shape": (SEEN.long(), SEEN, torch.ones(3).long(), ValueError, "the shape (2,), one for each row, got (3,)"),
+    "too long": (SEEN.long(), SEEN, torch.tensor([1, 4]), ValueError, "lengths must lie from 1 to T = 3, got 1 to 4"),
+    "no words": (SEEN.long(), SEEN, torch.tensor([0, 3]), ValueError, "lengths must lie from 1 to T = 3, got 0 to 3"),
+}
+
+
+@pytest.mark.parametrize("ids, hidden, lengths, error, message", HIDDEN.values(), ids=HIDDEN)
+def test_bad_hidden_words(ids, hidden, lengths, error, message):
+    refused(error, message, lambda: GOOD.fill_probs(ids, hidden, lengths))
