@@ -3,3 +3,4 @@ from .attention import *  # noqa: F403
 from .multi_head import *  # noqa: F403
 from .positions import *  # noqa: F403
 from .blocks import *  # noqa: F403
+from .encoder import *  # noqa: F403
