@@ -20,6 +20,7 @@ from . import parsers
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 MANIFEST = DATA / "datasets.json"
 CACHE = DATA / "cache"
+TIMEOUT = 30                    # seconds to wait for a server that says nothing
 BLOCK = 1 << 16                 # bytes between two reports of progress
 
 
@@ -74,13 +75,12 @@ def describe(name):
     return "\n".join([f"{about['title']} ({name})", *(_row(label, value) for label, value in rows.items())])
 
 
-def download(name, to=None, timeout=30):
+def download(name, to=None):
     """Download the files of the set `name` into the folder `to`, by default `data/cache/`, and print a line for each.
 
-    A file that is there already and right is kept. A file appears only whole and checked; after a fault nothing is left
-    behind, and another call goes on with the files that are missing. timeout: seconds to wait for the server.
-    Raises ValueError for another name and for a file that is not the expected one, OSError where the network, the server
-    or the disk fails.
+    A file that is there already and right is kept. A file appears only whole and checked: after a fault nothing is left
+    behind, and another call goes on with the files that are missing. Raises ValueError for another name and for a file
+    that is not the expected one, OSError where the network, the server or the disk fails.
     """
     about = _entry(name)
     print(f"{name}: {about['title']}; licence: {about['licence']}", flush=True)
@@ -89,7 +89,7 @@ def download(name, to=None, timeout=30):
         if target.is_file() and not _fault(file, target.read_bytes()):
             done = "here already"
         else:
-            _write(file, _receive(file, timeout), target)
+            _write(file, _receive(file), target)
             done = "downloaded"
         print(f"  {file['path']}: {_megabytes(file['bytes'])} {done}", flush=True)
 
@@ -121,11 +121,11 @@ def _fault(file, content):
     return f"expected sha256 {file['sha256']} ({file['bytes']:,} bytes), found {found} ({len(content):,} bytes)"
 
 
-def _receive(file, timeout):
+def _receive(file):
     """The content of the file at its address, checked."""
     source, content = f"{file['path']} from {file['url']}", bytearray()
     try:
-        with urllib.request.urlopen(file["url"], timeout=timeout) as answer:
+        with urllib.request.urlopen(file["url"], timeout=TIMEOUT) as answer:
             while len(content) <= file["bytes"] and (block := answer.read(BLOCK)):      # never more than expected
                 content += block
                 if sys.stdout.isatty():
@@ -133,7 +133,7 @@ def _receive(file, timeout):
         if len(content) < file["bytes"]:
             raise EOFError(f"it ended after {len(content):,} of {file['bytes']:,} bytes")
     except (OSError, EOFError, http.client.HTTPException) as error:
-        raise OSError(f"{source}: {error or type(error).__name__}") from None
+        raise OSError(f"{source}: {' '.join(str(error).split()) or type(error).__name__}") from None
     if fault := _fault(file, content):
         raise ValueError(f"{source} is not the expected file: {fault}")
     return content

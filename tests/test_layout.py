@@ -24,3 +24,9 @@ def test_requirements_are_exact():
              if line and not line.startswith("#")]
     assert lines[0] == "-e ."
     assert all(line.count("==") == 1 for line in lines[1:])
+
+
+def test_data_holds_what_the_readme_says():
+    known = {"languages", "results", "datasets.json", "cache"}
+    assert {path.name for path in (made.ROOT / "data").iterdir() if not path.name.startswith(".")} <= known
+    assert "data/cache/" in (made.ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
