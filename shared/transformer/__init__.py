@@ -4,3 +4,4 @@ from .multi_head import *  # noqa: F403
 from .positions import *  # noqa: F403
 from .blocks import *  # noqa: F403
 from .encoder import *  # noqa: F403
+from .decoder import *  # noqa: F403
