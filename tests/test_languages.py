@@ -14,6 +14,7 @@ from shared.languages import Language
 
 SENTENCES = (languages.FOLDER / "sentences.txt").read_text(encoding="utf-8")
 ALL = SMALL | LABELLED
+NAMES = sorted(path.stem for path in languages.FOLDER.glob("*.txt"))
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +98,16 @@ def test_what_cannot_stand_is_never_followed(sentences):
 
 # --- samples
 
-def test_samples_pay_the_entropy(sentences):
-    ids = sentences.sample(settings.generator(0), 20_000, 32)
-    paid, entropy = -sentences.log_prob(ids), sentences.entropy(32)
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_pay_the_entropy(name):
+    made = languages.load(name)
+    ids = made.sample(settings.generator(0), 20_000, 32)
+    paid, exact = -made.log_prob(ids), made.entropy(32)
     assert paid.isfinite().all()
     error = paid.std(0) / len(paid) ** 0.5
-    assert ((paid.mean(0) - entropy).abs() < 4 * error + 1e-12).all()
+    assert ((paid.mean(0) - exact).abs() < 4.5 * error + 1e-12).all()
     rows = paid.mean(1)
-    assert abs(rows.mean() - entropy.mean()) < 4 * rows.std() / len(rows) ** 0.5
+    assert abs(rows.mean() - exact.mean()) < 4 * rows.std() / len(rows) ** 0.5
 
 
 @pytest.mark.parametrize("grammar", ALL.values(), ids=ALL)
@@ -121,26 +124,30 @@ def test_words_are_drawn_as_often_as_they_are_probable(grammar):
             assert abs(counts[*before, word] / count - prob) <= 4 * error + 1 / count
 
 
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("drawn, place", [(0, 0), (languages.UNIT - 1, -1)])
-def test_the_lowest_and_the_highest_draw_give_the_first_and_the_last_word(sentences, drawn, place):
+def test_the_lowest_and_the_highest_draw_give_the_first_and_the_last_word(name, drawn, place):
     class Same(settings.Random):
         def integers(self, end, *shape):
             return torch.full(shape, min(drawn, end - 1))
 
-    ids = sentences.sample(Same(0), 1, 40)
-    for step, probs in enumerate(sentences.next_probs(ids)[0]):
+    made = languages.load(name)
+    ids = made.sample(Same(0), 1, 40)
+    for step, probs in enumerate(made.next_probs(ids)[0]):
         assert ids[0, step] == probs.nonzero().flatten()[place]
 
 
-def test_the_long_run_is_that_of_a_long_sample(sentences):
-    ids = sentences.sample(settings.generator(3), 500, 600).cpu()
-    size = sentences.vocab_size
+@pytest.mark.parametrize("name", NAMES)
+def test_the_long_run_is_that_of_a_long_sample(name):
+    made = languages.load(name)
+    ids = made.sample(settings.generator(3), 2000, 600).cpu()
+    size = made.vocab_size
     pairs = torch.bincount((ids[:, :-1] * size + ids[:, 1:]).flatten(), minlength=size * size).double().view(size, size)
     pairs, single = pairs / pairs.sum(), torch.bincount(ids.flatten(), minlength=size).double() / ids.numel()
-
-    assert entropy(single.tolist()) == pytest.approx(sentences.unigram_entropy(), abs=0.005)
-    assert entropy(pairs.flatten().tolist()) - entropy(pairs.sum(1).tolist()) == pytest.approx(sentences.bigram_entropy(), abs=0.005)
-    assert -sentences.log_prob(ids).mean().item() == pytest.approx(sentences.entropy_rate(), abs=0.005)
+    bigram = entropy(pairs.flatten().tolist()) - entropy(pairs.sum(1).tolist())
+    assert entropy(single.tolist()) == pytest.approx(made.unigram_entropy(), abs=0.005)
+    assert bigram == pytest.approx(made.bigram_entropy(), abs=0.005)
+    assert -made.log_prob(ids).mean().item() == pytest.approx(made.entropy_rate(), abs=0.005)
 
 
 def test_the_same_seed_gives_the_same_ids(sentences):

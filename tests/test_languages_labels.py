@@ -74,8 +74,9 @@ def test_texts_are_those_of_labelled_texts(made, listed):
         assert (row[len(words):] == made.vocab_size).all()
 
 
-def test_texts_are_as_long_as_the_longest_and_pay_their_entropy():
-    made = languages.load("sentences")
+@pytest.mark.parametrize("name", sorted(path.stem for path in languages.FOLDER.glob("*.txt")))
+def test_texts_are_as_long_as_the_longest_and_pay_their_entropy(name):
+    made = languages.load(name)
     ids = made.texts(settings.generator(4), 20_000, pad_id=made.vocab_size)
     there = ids != made.vocab_size
     assert ids.shape[1] == there.sum(1).max()
