@@ -21,7 +21,7 @@ from .blocks import LayerNorm, RMSNorm, TransformerBlock
 from .encoder import TokenEmbedding, _check_ids, initialise, position_scheme
 from .positions import _check_sizes
 
-# %% ../../notebooks/06_decoder.ipynb #class-chartokenizer-every-character-is-a
+# %% ../../notebooks/06_decoder.ipynb #class-chartokenizer-every-character-is-a-2
 class CharTokenizer:
     """Every character is a token; its id is its place among all characters, sorted.
 
@@ -40,6 +40,8 @@ class CharTokenizer:
 
     def encode(self, text):
         """text → its ids, (T,) int64. Raises ValueError, with its place, for a character that is not known."""
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, got {type(text).__name__}")
         for place, character in enumerate(text):
             if character not in self._ids:
                 raise ValueError(f"{character!r} at place {place} is not one of the {self.vocab_size} "
@@ -48,11 +50,13 @@ class CharTokenizer:
 
     def decode(self, ids):
         """ids (T,), a tensor or a list → the text. Raises ValueError for ids out of range and other shapes."""
-        ids = ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
-        wrong = [number for number in ids if type(number) is not int or not 0 <= number < self.vocab_size]
+        numbers = ids.tolist() if isinstance(ids, torch.Tensor) else ids
+        if not isinstance(numbers, (list, tuple)):
+            raise TypeError(f"ids must be a tensor or a list of shape (T,), got {ids!r}")
+        wrong = [number for number in numbers if type(number) is not int or not 0 <= number < self.vocab_size]
         if wrong:
             raise ValueError(f"ids must be a row of numbers from 0 to {self.vocab_size - 1}, got {wrong[0]!r}")
-        return "".join(self.characters[number] for number in ids)
+        return "".join(self.characters[number] for number in numbers)
 
 # %% ../../notebooks/06_decoder.ipynb #class-keyvaluecache-the-keys-and-values
 class KeyValueCache:
@@ -98,9 +102,9 @@ class _LayerCache:
         self.key, self.value = key, value
         return key, value
 
-# %% ../../notebooks/06_decoder.ipynb #class-transformerdecoder-nn-module-an-em
+# %% ../../notebooks/06_decoder.ipynb #class-transformerdecoder-nn-module-an-em-2
 class TransformerDecoder(nn.Module):
-    """An embedding and a stack of blocks in which a token sees itself and what came before (Vaswani 2017, §3.1).
+    """An embedding and a stack of blocks in which a token sees itself and those before it (Vaswani 2017, §3.1).
 
     positions: "none", "sinusoidal", "learned", "rotary", "relative" or "alibi" (lesson 03).
     scale: see `TokenEmbedding`.   cross_attention: whether each block also asks a memory (lesson 07).
@@ -111,10 +115,11 @@ class TransformerDecoder(nn.Module):
     """
 
     def __init__(self, vocab_size, d_model=512, num_layers=6, num_heads=8, d_ff=None, max_seq_len=512,
-                 dropout=0.0, activation="gelu", norm="layer", norm_first=True, positions="learned", scale=False,
-                 cross_attention=False, bias=True, eps=None, pad_id=None):
+                 dropout=0.0, activation="gelu", norm="layer", norm_first=True, positions="learned",
+                 scale=False, cross_attention=False, bias=True, eps=None, pad_id=None):
         super().__init__()
-        _check_sizes(num_layers=num_layers)
+        _check_sizes(num_layers=num_layers, vocab_size=vocab_size)
+        _check_id("pad_id", pad_id, vocab_size)
         self.d_model, self.max_seq_len, self.pad_id = d_model, max_seq_len, pad_id
         self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale, dropout=dropout)
         self.blocks = nn.ModuleList(
@@ -123,8 +128,8 @@ class TransformerDecoder(nn.Module):
             for _ in range(num_layers))
         self.norm = None
         if norm_first:
-            options = {} if eps is None else {"eps": eps}
-            self.norm = RMSNorm(d_model, **options) if norm == "rms" else LayerNorm(d_model, bias=bias, **options)
+            given = {} if eps is None else {"eps": eps}
+            self.norm = RMSNorm(d_model, **given) if norm == "rms" else LayerNorm(d_model, bias=bias, **given)
         initialise(self)
 
     def forward(self, input_ids, attention_mask=None, memory=None, memory_mask=None, cache=None):
@@ -136,32 +141,58 @@ class TransformerDecoder(nn.Module):
         cache: a `KeyValueCache` with the tokens before input_ids; it takes in those of input_ids.
         Raises TypeError and ValueError for ids out of range, too many tokens, and shapes that do not fit.
         """
-        _check_cache(cache, len(self.blocks), input_ids)
-        cached = 0 if cache is None else cache.length
-        x = self.embedding(input_ids, offset=cached)
+        cached = 0 if cache is None else _check_cache(cache, self.blocks, input_ids)
+        x = self.embedding(input_ids, offset=cached)                        # (B, T, d_model)
+        memory_mask = self._check_memory(memory, memory_mask, len(x))
         real = _real_so_far(input_ids, attention_mask, self.pad_id, cache, cached)
         T = input_ids.size(1)
         mask = None if T == 1 else causal_mask(T, cached + T, x.device)     # one new token may see all there is
         if real is not None:
             mask = real[:, None, None, :] if mask is None else mask & real[:, None, None, :]
-        if memory_mask is not None and memory is not None:
-            memory_mask = _as_boolean("memory_mask", memory_mask, memory.shape[:2])[:, None, None, :]
         for k, block in enumerate(self.blocks):
             x = block(x, mask, memory, memory_mask, None if cache is None else cache.layers[k])
         if cache is not None:
             cache.real = real
         return x if self.norm is None else self.norm(x)
 
-# %% ../../notebooks/06_decoder.ipynb #def-check-cache-cache-num-layers
-def _check_cache(cache, num_layers, input_ids):
-    if cache is None:
-        return
+    def _check_memory(self, memory, memory_mask, B):
+        """Before any block has put something into a cache. → the mask as blocks take it."""
+        if (memory is None) == (self.blocks[0].cross_attention is not None):
+            raise ValueError("a memory belongs to a decoder with cross_attention=True, to no other: this "
+                             f"has {memory is None}, and memory is {'missing' if memory is None else 'given'}")
+        if memory is not None:
+            if not isinstance(memory, torch.Tensor) or memory.dim() != 3 or not memory.is_floating_point():
+                raise TypeError(f"memory must be floating point, (B, S, d_model), got {_described(memory)}")
+            if memory.size(0) != B or memory.size(2) != self.d_model:
+                raise ValueError(f"memory must be of shape ({B}, S, {self.d_model}), got {tuple(memory.shape)}")
+        if memory_mask is None:
+            return None
+        if memory is None:
+            raise ValueError("memory_mask was given without a memory")
+        return _as_boolean("memory_mask", memory_mask, memory.shape[:2])[:, None, None, :]
+
+# %% ../../notebooks/06_decoder.ipynb #def-check-cache-cache-blocks-input
+def _check_cache(cache, blocks, input_ids):
+    """→ how many tokens it holds."""
     if not isinstance(cache, KeyValueCache):
         raise TypeError(f"cache must be a KeyValueCache, got {type(cache).__name__}")
-    if len(cache.layers) != num_layers:
-        raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {num_layers}")
-    if cache.length and cache.layers[0].key.size(0) != len(input_ids):
-        raise ValueError(f"the cache holds {cache.layers[0].key.size(0)} texts, input_ids {len(input_ids)}")
+    if len(cache.layers) != len(blocks):
+        raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {len(blocks)}")
+    attention, length = blocks[0].self_attention, cache.length
+    if length and isinstance(input_ids, torch.Tensor):
+        expected, key = (len(input_ids), attention.num_heads, length, attention.d_head), cache.layers[0].key
+        if key.shape != expected:
+            raise ValueError("the cache is of another batch or model: expected keys (B, H, length, d_head) "
+                             f"{expected}, got {tuple(key.shape)}")
+    return length
+
+
+def _check_id(name, number, vocab_size):
+    if number is None:
+        return
+    _check_sizes(at_least=0, **{name: number})
+    if number >= vocab_size:
+        raise ValueError(f"{name} must be from 0 to {vocab_size - 1}, got {number}")
 
 
 def _as_boolean(name, mask, shape):
@@ -189,7 +220,7 @@ def _real_so_far(input_ids, attention_mask, pad_id, cache, cached):
         return real
     return torch.cat([real.new_ones(B, cached) if before is None else before, real], dim=1)
 
-# %% ../../notebooks/06_decoder.ipynb #class-gptmodel-nn-module-a-decoder
+# %% ../../notebooks/06_decoder.ipynb #class-gptmodel-nn-module-a-decoder-2
 class GPTModel(nn.Module):
     """A decoder that scores the next token at every place. By default GPT-2 small (Radford et al. 2019).
 
@@ -229,18 +260,7 @@ class GPTModel(nn.Module):
         Raises ValueError or TypeError for a prompt that is empty or, with the new tokens, longer than
         max_seq_len, and for options out of range.
         """
-        _check_sampling(self.output.out_features, temperature, top_k, top_p)
-        _check_generation(self, prompt_ids, max_new_tokens, eos_id)
-        options = (temperature, top_k, top_p, eos_id, use_cache, generator)
-        training = [module for module in self.modules() if module.training]
-        self.eval()
-        try:
-            with torch.inference_mode():
-                ids = self._continued(prompt_ids, max_new_tokens, *options)
-        finally:
-            for module in training:
-                module.training = True
-        return ids.clone()                              # an ordinary tensor again, which may go into training
+        return _generate(self, prompt_ids, max_new_tokens, eos_id, use_cache, temperature, top_k, top_p, generator)
 
     @classmethod
     def from_pretrained(cls, folder):
@@ -258,28 +278,7 @@ class GPTModel(nn.Module):
         """
         _write_gpt2(self, folder)
 
-    def _continued(self, ids, max_new_tokens, temperature, top_k, top_p, eos_id, use_cache, generator):
-        cache = KeyValueCache(len(self.decoder.blocks)) if use_cache else None
-        length, ended = ids.size(1), torch.zeros_like(ids[:, :1], dtype=torch.bool)
-        ids = F.pad(ids, (0, max_new_tokens), value=0 if eos_id is None else eos_id)    # (B, T + new)
-        new = ids[:, :length]
-        for place in range(length, ids.size(1)):
-            logits = self.output(self.decoder(new, cache=cache)[:, -1])                 # (B, vocab_size)
-            if temperature == 0:
-                token = logits.argmax(dim=-1, keepdim=True)                             # (B, 1)
-            else:
-                probs = _probs(logits, temperature, top_k, top_p)
-                token = torch.multinomial(probs, 1, generator=generator)
-            if eos_id is not None:
-                token = token.masked_fill(ended, eos_id)
-                ended |= token == eos_id
-            ids[:, place:place + 1] = token
-            if eos_id is not None and ended.all():
-                break                                                   # the rest is eos_id already
-            new = token if use_cache else ids[:, :place + 1]
-        return ids
-
-# %% ../../notebooks/06_decoder.ipynb #def-next-token-probs-logits-temperature
+# %% ../../notebooks/06_decoder.ipynb #def-next-token-probs-logits-temperature-2
 def next_token_probs(logits, temperature=1.0, top_k=None, top_p=None):
     """logits (..., vocab_size) → the probabilities that `generate` draws from, in this order:
 
@@ -290,8 +289,10 @@ def next_token_probs(logits, temperature=1.0, top_k=None, top_p=None):
     Raises TypeError for what is not a number, ValueError for temperature < 0, top_k outside 1 … vocab_size and
     top_p outside (0, 1].
     """
-    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point() or logits.dim() < 1:
-        raise TypeError(f"logits must be a floating-point tensor (..., vocab_size), got {_described(logits)}")
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise TypeError(f"logits must be a floating-point tensor, got {_described(logits)}")
+    if logits.dim() < 1 or logits.size(-1) < 1:
+        raise ValueError(f"logits must have the shape (..., vocab_size), got {tuple(logits.shape)}")
     _check_sampling(logits.size(-1), temperature, top_k, top_p)
     return _probs(logits, temperature, top_k, top_p)
 
@@ -300,7 +301,8 @@ def _probs(logits, temperature, top_k, top_p):
     if temperature == 0:
         return F.one_hot(logits.argmax(dim=-1), logits.size(-1)).to(logits.dtype)
     if temperature != 1:
-        logits = (logits - logits.amax(dim=-1, keepdim=True)) / temperature     # the largest is 0: no overflow
+        below = logits - logits.amax(dim=-1, keepdim=True)
+        logits = torch.where(below == 0, below, below / temperature)            # no overflow, and no 0 / 0
     if top_k is not None:
         smallest = logits.topk(top_k, dim=-1).values[..., -1:]
         logits = logits.masked_fill(logits < smallest, -math.inf)
@@ -313,7 +315,7 @@ def _probs(logits, temperature, top_k, top_p):
         probs = probs / probs.sum(dim=-1, keepdim=True)
     return probs
 
-# %% ../../notebooks/06_decoder.ipynb #def-described-thing-return-f-thing
+# %% ../../notebooks/06_decoder.ipynb #def-described-thing-return-f-thing-2
 def _described(thing):
     return f"{thing.dtype} {tuple(thing.shape)}" if isinstance(thing, torch.Tensor) else type(thing).__name__
 
@@ -333,17 +335,13 @@ def _check_sampling(vocab_size, temperature, top_k, top_p):
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
 
 
-def _check_generation(model, prompt_ids, max_new_tokens, eos_id):
-    vocab_size, max_seq_len = model.output.out_features, model.decoder.max_seq_len
+def _check_generation(prompt_ids, max_new_tokens, eos_id, vocab_size, max_seq_len):
     _check_ids("prompt_ids", prompt_ids, vocab_size)
     _check_sizes(at_least=0, max_new_tokens=max_new_tokens)
     if prompt_ids.size(1) + max_new_tokens > max_seq_len:
         raise ValueError(f"a text has at most max_seq_len = {max_seq_len} tokens, got a prompt of "
                          f"{prompt_ids.size(1)} and {max_new_tokens} new ones")
-    if eos_id is not None:
-        _check_sizes(at_least=0, eos_id=eos_id)
-        if eos_id >= vocab_size:
-            raise ValueError(f"eos_id must be from 0 to {vocab_size - 1}, got {eos_id}")
+    _check_id("eos_id", eos_id, vocab_size)
 
 # %% ../../notebooks/06_decoder.ipynb #gpt-configurations-gpt-2-small-vocab
 GPT_CONFIGURATIONS = {
@@ -353,6 +351,42 @@ GPT_CONFIGURATIONS = {
     "toy": {"vocab_size": 800, "d_model": 64, "num_layers": 4, "num_heads": 4, "max_seq_len": 128,
             "positions": "sinusoidal", "scale": True},                              # 251,264
 }
+
+# %% ../../notebooks/06_decoder.ipynb #def-generate-model-ids-max-new
+def _generate(model, ids, max_new_tokens, eos_id, use_cache, *sampling):
+    vocab_size = model.output.out_features
+    _check_sampling(vocab_size, *sampling[:3])
+    _check_generation(ids, max_new_tokens, eos_id, vocab_size, model.decoder.max_seq_len)
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            written = _continued(model, ids, max_new_tokens, eos_id, use_cache, *sampling)
+    finally:
+        for module in training:
+            module.training = True
+    return written.clone()                              # an ordinary tensor again, which may go into training
+
+
+def _continued(model, ids, max_new_tokens, eos_id, use_cache, temperature, top_k, top_p, generator):
+    cache = KeyValueCache(len(model.decoder.blocks)) if use_cache else None
+    length, ended = ids.size(1), torch.zeros_like(ids[:, :1], dtype=torch.bool)
+    ids = F.pad(ids, (0, max_new_tokens), value=0 if eos_id is None else eos_id)        # (B, T + new)
+    new = ids[:, :length]                               # first the whole prompt, then one token a step
+    for place in range(length, ids.size(1)):
+        logits = model.output(model.decoder(new, cache=cache)[:, -1])                   # (B, vocab_size)
+        if temperature == 0:
+            token = logits.argmax(dim=-1, keepdim=True)                                 # (B, 1)
+        else:
+            token = torch.multinomial(_probs(logits, temperature, top_k, top_p), 1, generator=generator)
+        if eos_id is not None:
+            token = token.masked_fill(ended, eos_id)
+            ended |= token == eos_id
+        ids[:, place:place + 1] = token
+        if eos_id is not None and ended.all():
+            break                                                           # the rest is eos_id already
+        new = token if use_cache else ids[:, :place + 1]
+    return ids
 
 # %% ../../notebooks/06_decoder.ipynb #gpt2-block-ln-1-self-attention
 _GPT2_BLOCK = {
@@ -378,7 +412,7 @@ def gpt2_names(num_layers):
     return names | {f"{theirs}.{kind}": [f"{name}.{kind}" for name in ours]
                     for theirs, ours in parts.items() for kind in ("weight", "bias")}
 
-# %% ../../notebooks/06_decoder.ipynb #def-write-gpt2-model-folder-from
+# %% ../../notebooks/06_decoder.ipynb #def-write-gpt2-model-folder-from-2
 def _write_gpt2(model, folder):
     from safetensors.torch import save_file
 
@@ -402,24 +436,27 @@ def _write_gpt2(model, folder):
               "tie_word_embeddings": True, "bos_token_id": None, "eos_token_id": None}
     folder.mkdir(parents=True, exist_ok=True)
     halves = {folder / name: folder / f".{name}.half" for name in ("model.safetensors", "config.json")}
-    save_file(tensors, halves[folder / "model.safetensors"], metadata={"format": "pt"})
-    halves[folder / "config.json"].write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    for path, half in halves.items():
-        os.replace(half, path)                                          # whole or not at all
+    try:
+        save_file(tensors, halves[folder / "model.safetensors"], metadata={"format": "pt"})
+        halves[folder / "config.json"].write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        for path, half in halves.items():
+            os.replace(half, path)                                      # whole or not at all
+    finally:
+        for half in halves.values():
+            half.unlink(missing_ok=True)
 
 
 def _turned(name, tensor):
     return tensor.T if name.startswith("h.") and tensor.dim() == 2 else tensor
 
-# %% ../../notebooks/06_decoder.ipynb #def-read-gpt2-make-folder-folder
+# %% ../../notebooks/06_decoder.ipynb #def-read-gpt2-make-folder-folder-2
 def _read_gpt2(make, folder):
     folder = pathlib.Path(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    model = make(**_gpt2_options(config))
+    model = make(**_gpt2_options(_read_json(folder / "config.json")))
     tensors, ours = _gpt2_tensors(folder), model.state_dict()
     names = gpt2_names(model.options["num_layers"])
-    output = tensors.pop("lm_head.weight", None)
-    if output is not None and not ("wte.weight" in tensors and output.equal(tensors["wte.weight"])):
+    output = tensors.pop("lm_head.weight", None)                        # the same as the word vectors
+    if output is not None and not output.equal(tensors.setdefault("wte.weight", output)):
         raise ValueError("lm_head.weight differs from wte.weight: GPT-2 ties them")
     shapes = {theirs: _turned(theirs, torch.cat([ours[name] for name in mine])).shape
               for theirs, mine in names.items()}
@@ -439,16 +476,32 @@ def _read_gpt2(make, folder):
 
 def _gpt2_tensors(folder):
     """Name without "transformer." → tensor, over all files; masks that old files carry are left out."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    index, files = folder / "model.safetensors.index.json", ["model.safetensors"]
-    if index.exists():
-        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    found = {}
-    for file in files:
-        found |= load_file(folder / file)
-    return {name.removeprefix("transformer."): tensor for name, tensor in found.items()
-            if not name.endswith((".attn.bias", ".attn.masked_bias"))}
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    parts = [whole]
+    if not whole.exists() and index.exists():
+        parts = [folder / name for name in sorted(set(_read_json(index).get("weight_map", {}).values()))]
+    tensors = {}
+    for part in parts:
+        try:
+            found = load_file(part)
+        except SafetensorError as error:
+            raise ValueError(f"{part.name} is damaged: {error}") from error
+        tensors |= {name.removeprefix("transformer."): tensor for name, tensor in found.items()
+                    if not name.endswith((".attn.bias", ".attn.masked_bias"))}
+    return tensors
+
+
+def _read_json(path):
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} must hold names and values, got {type(content).__name__}")
+    return content
 
 
 def _gpt2_options(config):
