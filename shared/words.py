@@ -1,0 +1,69 @@
+"""Real words as ids: a vocabulary of the training set's words, and stand-ins for those that it does not hold."""
+
+import collections
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from .settings import device
+
+PAD, ANY = 0, 1             # the ids of padding and of a word of which nothing is known
+
+
+def stand_ins(word):
+    """What is left of a word, more and more coarsely: its kinds of character and last three letters, its kinds alone.
+
+    `Zürich` is `<Aa>ich`, then `<Aa>`; `3.14` is `<1.1>.14`, then `<1.1>`.
+    """
+    kinds = ["1" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in word]
+    kinds = "".join(kind for kind, before in zip(kinds, [None, *kinds]) if kind != before)
+    return f"<{kinds}>{word[-3:].lower()}", f"<{kinds}>"
+
+
+class Vocabulary:
+    """The words, and stand-ins of words, that occur at least twice in `texts`, a list of lists of words; `size` ids."""
+
+    def __init__(self, texts):
+        counts = collections.Counter(form for words in texts for word in words for form in (word, *stand_ins(word)))
+        self._ids = {form: number for number, form in enumerate(sorted(f for f in counts if counts[f] > 1), start=2)}
+        self.size = len(self._ids) + 2
+
+    def ids(self, words, coarse=False):
+        """A list of words → a list of ids: of the word, or else of its finest stand-in that is known, or else `ANY`.
+
+        coarse: never that of the word.
+        """
+        forms = ((() if coarse else (word,)) + stand_ins(word) for word in words)
+        return [next((self._ids[form] for form in some if form in self._ids), ANY) for some in forms]
+
+    def padded(self, texts, coarse=False):
+        """Lists of words → (B, longest) ids on the lesson's device, padded on the right with `PAD`."""
+        rows = [torch.tensor(self.ids(words, coarse), device="cpu") for words in texts]
+        return pad_sequence(rows, batch_first=True, padding_value=PAD).to(device())
+
+
+def batches(vocabulary, texts, answers, size=32, coarse=0.2):
+    """A function for `shared.fit.fit` that draws `size` texts of about the same length, and what is to be said of them.
+
+    answers: a class for each text, or a list of labels, one a word; these are padded with -100.
+    coarse: the share of words that are shown by their stand-in, so that a model learns to live with unknown ones.
+    Raises ValueError for fewer than `size` texts.
+    """
+    if not len(texts) == len(answers) >= size:
+        raise ValueError(f"expected as many answers as texts, and at least {size}, got {len(texts)} and {len(answers)}")
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+
+    def draw(rng):
+        if isinstance(answers[0], list):
+            start = int(rng.integers(len(order) - size + 1, 1))
+            chosen = order[start:start + size]
+            rows = [torch.tensor(answers[number], device="cpu") for number in chosen]
+            right = pad_sequence(rows, batch_first=True, padding_value=-100)
+        else:
+            chosen = [int(number) for number in rng.integers(len(order), size)]
+            right = torch.tensor([answers[number] for number in chosen], device="cpu")
+        chosen = [texts[number] for number in chosen]
+        words, others = vocabulary.padded(chosen), vocabulary.padded(chosen, coarse=True)
+        return torch.where(rng.uniform(*words.shape) < coarse, others, words), right.to(device())
+
+    return draw
