@@ -76,7 +76,7 @@ def loss_and_gradients(model, logits, ids):
 
 
 def same_as_hugging(ours, theirs, B=2, T=7):
-    """Assert equal weights, hidden states, logits, loss, gradients and greedy tokens; in float64."""
+    """T ≥ 2. Assert equal weights, hidden states, logits, loss, gradients and greedy tokens; in float64."""
     ids = ids_of(B, T, ours.output.out_features)
     ours, theirs = ours.to(DEVICE, torch.float64), theirs.to(DEVICE, torch.float64)
     assert not ours.training
@@ -94,10 +94,9 @@ def same_as_hugging(ours, theirs, B=2, T=7):
     (loss, gradients), (their_loss, their_gradients) = (loss_and_gradients(*three, ids) for three in ((ours, logits), (theirs, expected.logits)))
     torch.testing.assert_close((loss, gradients), (their_loss, as_ours(their_gradients)), **EXACT)
     torch.testing.assert_close(loss.float(), expected.loss.float(), rtol=1e-5, atol=1e-5)             # theirs is in float32
-    if T > 1:
-        real = torch.ones_like(ids)
-        real[0, T // 2:] = 0
-        torch.testing.assert_close(ours(ids, real)[real.bool()], theirs(ids, attention_mask=real).logits[real.bool()], **EXACT)
+    real = torch.ones_like(ids)
+    real[0, T // 2:] = 0
+    torch.testing.assert_close(ours(ids, real)[real.bool()], theirs(ids, attention_mask=real).logits[real.bool()], **EXACT)
     new = ours.decoder.max_seq_len - T
     if new:
         greedy = theirs.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=False, pad_token_id=0)
