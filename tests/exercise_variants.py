@@ -127,6 +127,38 @@ def block_by_layer_norm(x, attend, feed_forward, dropout, training):
     return x
 
 
+def keep_mask_by_loop(lengths, T):
+    mask = torch.zeros(len(lengths), 1, 1, T, dtype=torch.bool)
+    for row, length in enumerate(lengths.tolist()):
+        mask[row, ..., :length] = True
+    return mask
+
+
+def hide_by_loop(ids, chosen, dice, others, mask_id):
+    shown = ids.clone()
+    for place in chosen.nonzero().tolist():
+        number = dice[*place].item()
+        shown[*place] = mask_id if number < 0.8 else others[*place] if number < 0.9 else ids[*place]
+    return shown
+
+
+def loss_by_padded_attention(x, real, attend, score, classes):
+    x = x + attend(x, real[:, None, None, :])
+    pooled = torch.stack([row[keep].mean(dim=0) for row, keep in zip(x, real)])
+    return -score(pooled).log_softmax(dim=-1)[torch.arange(len(x)), classes].mean()
+
+
+def spans_by_starts(tags):
+    begins = [k for k, tag in enumerate(tags) if tag[0] == "B" or tag[0] == "I" and (k == 0 or tags[k - 1][2:] != tag[2:])]
+    found = set()
+    for first in begins:
+        last = first
+        while last + 1 < len(tags) and tags[last + 1] == f"I-{tags[first][2:]}":
+            last += 1
+        found.add((tags[first][2:], first, last))
+    return found
+
+
 VARIANTS = [
     ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))),
     ("1.2", previous_by_parabola), ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation),
@@ -144,4 +176,9 @@ VARIANTS = [
     ("4.1", rms_norm_by_length), ("4.1", lambda x, w, eps: F.rms_norm(x, w.shape, w, eps)), ("4.2", folded_by_trying),
     ("4.3", post_norm_by_loop), ("4.4", 4 * (512 * 512 + 512) + 2 * 512 * 2048 + 2048 + 512 + 4 * 512),
     ("4.4", block_parameters(512)), ("4.5", lambda d, d_ff: (4 * d * d_ff - 8 * d ** 2) / (4 * d)), ("4.6", block_by_layer_norm),
+
+    ("5.1", keep_mask_by_loop), ("5.1", lambda n, T: (torch.arange(T) < n[:, None])[:, None, None].expand(-1, 1, T, -1)),
+    ("5.2", lambda logits, labels: F.cross_entropy(logits.transpose(1, 2), labels)),
+    ("5.3", lambda x, real: torch.stack([row[keep].mean(dim=0) for row, keep in zip(x, real)])),
+    ("5.4", hide_by_loop), ("5.5", loss_by_padded_attention), ("5.6", spans_by_starts),
 ]

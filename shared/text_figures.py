@@ -1,0 +1,77 @@
+"""Pictures of texts: words with their labels, guesses for a hidden word. Every function returns a matplotlib `Figure`."""
+
+import numpy
+
+from .figures import FAINT, INK, KEY, OTHER, QUERY, VALUE, WEIGHT, WRONG, array, new
+
+KINDS = (QUERY, KEY, VALUE, OTHER, WEIGHT, "#56B4E9", "#8C6D1F")           # one colour for each kind of label, in order of appearance
+
+
+def labelled(texts, title=None, notes=None):
+    """Texts as rows of words, each with its label below it, in the colour of its kind ("B-date" and "I-date" are one).
+
+    texts: list of [(word, label), …]; words with the label "O" stay plain. A third entry of a word is a second label below the
+    first, drawn in vermilion: what a model said. notes: a text for the end of each row.
+    """
+    colours = {}
+    for row in texts:
+        for _, label, *_ in row:
+            if label != "O":
+                colours.setdefault(label[2:], KINDS[len(colours) % len(KINDS)])
+    height = 0.55 + 0.6 * len(texts)
+    figure, (ax,) = new(8.4, height, title=title)
+    ax.axis("off")
+    ends = []
+    for line, row in enumerate(texts):
+        left = 0.0
+        for word, label, *wrong in row:
+            colour = colours[label[2:]] if label != "O" else None
+            below = [label if label != "O" else ""] + wrong
+            width = max(len(word) * 1.15, *(0.85 * len(text) for text in below)) + 1.2
+            ax.text(left + width / 2, line, word, ha="center", va="center", fontsize=10,
+                    bbox={"boxstyle": "round,pad=0.25", "fc": colour, "ec": "none", "alpha": 0.3} if colour else None)
+            ax.text(left + width / 2, line + 0.4, below[0], ha="center", va="center", fontsize=7.5, color=INK)
+            if wrong:
+                ax.text(left + width / 2, line - 0.4, wrong[0], ha="center", va="center", fontsize=7.5, color=WRONG)
+            left += width
+        if notes:
+            ax.text(left + 1.5, line, notes[line], va="center", fontsize=9, color=INK, style="italic")
+            left += 1.5 + 1.0 * len(notes[line])
+        ends.append(left)
+    ax.set(xlim=(-0.5, max(ends)), ylim=(len(texts) - 0.4, -0.6))
+    return figure
+
+
+def guesses(words, model, exact, title=None, most=8):
+    """What may stand at a hidden place: the likeliest words, a bar for the model's probability and one for the exact one.
+
+    words: names of the entries of `model` and `exact`, two rows of probabilities.
+    """
+    model, exact = array(model), array(exact)
+    order = numpy.maximum(model, exact).argsort(kind="stable")[::-1][:most]
+    figure, (ax,) = new(6.4, 0.9 + 0.32 * most, title=title)
+    places = numpy.arange(len(order))
+    ax.barh(places - 0.19, model[order], height=0.36, color=WEIGHT, label="the model")
+    ax.barh(places + 0.19, exact[order], height=0.36, color=FAINT, label="exact")
+    ax.set_yticks(places, [words[k] for k in order])
+    ax.set(xlim=(0, 1), ylim=(len(order) - 0.4, -0.6), xlabel="probability")
+    ax.legend(frameon=False, loc="lower right", fontsize=9)
+    return figure
+
+
+def against_ceilings(words, ceilings, reached, title=None, names=("the best from the word alone", "the model"), xlabel="share of right labels"):
+    """For each word two points on a line: how often its label can be guessed from the word alone, and how often it was."""
+    ceilings, reached = array(ceilings), array(reached)
+    half = -(-len(words) // 2)
+    figure, axes = new(8.4, 1.2 + 0.235 * half, 1, 2, title, sharex=True)
+    for ax, part in zip(axes, (slice(0, half), slice(half, None))):
+        places = numpy.arange(len(words[part]))
+        ax.hlines(places, ceilings[part], reached[part], color=FAINT, lw=2)
+        ax.plot(ceilings[part], places, "o", color=INK, mfc="white", ms=5, label=names[0])
+        ax.plot(reached[part], places, "o", color=QUERY, ms=5, label=names[1])
+        ax.set_yticks(places, words[part], fontsize=8.5)
+        ax.set(xlim=(0.2, 1.03), ylim=(half - 0.5, -0.5), xlabel=xlabel)
+        ax.grid(axis="x", color="#EEEEEE")
+        ax.set_axisbelow(True)
+    axes[0].legend(frameon=False, loc="upper left", fontsize=8.5, bbox_to_anchor=(0, 1.0 + 1.9 / half), ncols=2)
+    return figure
