@@ -1,0 +1,236 @@
+"""Exercises of lesson 06, The decoder."""
+
+import torch
+import torch.nn.functional as F
+
+from . import Exercise, Mistake
+
+
+# 6.1 ------------------------------------------------------------------------------------------------------------------
+def next_token_loss(logits, ids, pad_id):
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
+
+
+def _texts(generator):
+    device = generator.device
+    ids = torch.randint(1, 9, (3, 7), generator=generator, device=device)
+    for row, length in enumerate((7, 5, 3)):
+        ids[row, length:] = 0
+    return torch.randn(3, 7, 9, generator=generator, device=device), ids, 0
+
+
+def _loss(logits, targets, keep):
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+    return (losses * keep).sum() / keep.sum()
+
+
+def _mean_of_texts(logits, ids, pad_id):
+    losses = F.cross_entropy(logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none")
+    keep = ids[:, 1:] != pad_id
+    return ((losses * keep).sum(1) / keep.sum(1)).mean()
+
+
+# 6.3 ------------------------------------------------------------------------------------------------------------------
+def perplexity(log_probs):
+    return torch.cat(log_probs).mean().neg().exp()
+
+
+def _log_probs(generator):
+    return ([-3 * torch.rand(length, generator=generator, device=generator.device) for length in (3, 12, 5)],)
+
+
+# 6.4 ------------------------------------------------------------------------------------------------------------------
+def nucleus(probs, top_p):
+    ranked, order = probs.sort(descending=True)
+    before = ranked.cumsum(0) - ranked                      # the probability of all that are more probable
+    kept = torch.zeros_like(probs)
+    kept[order] = ranked * (before < top_p)
+    return kept / kept.sum()
+
+
+def _nucleus(keep, rescaled=True, descending=True):
+    """A variation of the reference: keep(ranked, cumulated, top_p) says which of the sorted tokens stay."""
+    def answer(probs, top_p):
+        ranked, order = probs.sort(descending=descending)
+        kept = torch.zeros_like(probs)
+        kept[order] = ranked * keep(ranked, ranked.cumsum(0), top_p)
+        return kept / kept.sum() if rescaled else kept
+    return answer
+
+
+def _probs_and_share(generator):
+    probs = (2 * torch.randn(8, generator=generator, device=generator.device)).softmax(0)
+    share = 0.4 + 0.5 * torch.rand((), generator=generator, device=generator.device).item()
+    return probs, max(share, probs.max().item() + 0.02)     # more than one token is needed
+
+
+# 6.5 ------------------------------------------------------------------------------------------------------------------
+def cache_bytes(num_layers, num_heads, d_head, batch, length, bytes_per_number):
+    return 2 * num_layers * batch * length * num_heads * d_head * bytes_per_number          # 2: keys and values
+
+
+def _sizes(generator):
+    return tuple(int(torch.randint(2, 9, (), generator=generator, device=generator.device)) for _ in range(6))
+
+
+# 6.6 ------------------------------------------------------------------------------------------------------------------
+def repaired_loop(step, cache, prompt, new):
+    logits, ids = step(prompt, cache), prompt
+    for _ in range(new):
+        token = logits[:, -1:].argmax(-1)
+        ids = torch.cat([ids, token], dim=1)
+        logits = step(token, cache)
+    return ids
+
+
+def _loop(whole_prompt=True, one_token=True, all_tokens=True, first=False):
+    """A variation of the reference with some of the bugs."""
+    def answer(step, cache, prompt, new):
+        logits, ids = step(prompt if whole_prompt else prompt[:, -1:], cache), prompt
+        for _ in range(new if all_tokens else new - 1):
+            token = (logits[:, :1] if first else logits[:, -1:]).argmax(-1)
+            ids = torch.cat([ids, token], dim=1)
+            logits = step(token if one_token else ids, cache)
+        return ids
+    return answer
+
+
+def _model_and_prompt(generator):
+    """A model whose next token depends on all tokens so far, and on their order; its cache is a list of them."""
+    V = 23
+    table = torch.randn(V, V, generator=generator, device=generator.device)
+    prompt = torch.randint(V, (1, 4), generator=generator, device=generator.device)
+
+    def step(ids, cache):
+        rows = []
+        for token in ids[0].tolist():
+            cache.append(token)
+            ages = torch.arange(len(cache), 0, -1, device=table.device)
+            rows.append((table[cache] * 0.95 ** ages[:, None]).sum(0))
+        return torch.stack(rows)[None]
+
+    return step, [], prompt, 6
+
+
+def _observe_loop(answer, step, cache, prompt, new):
+    """The text, and how many tokens the model was fed: no more than needed."""
+    ids = answer(step, cache, prompt, new)
+    if not isinstance(ids, torch.Tensor) or ids.dim() != 2 or ids.size(0) != 1:
+        raise TypeError("return the ids of the prompt and the new tokens, a tensor (1, T + new)")
+    fed_too_much = len(cache) > prompt.size(1) + new
+    return torch.cat([ids[0], torch.tensor([int(fed_too_much)], device=ids.device)])
+
+
+def _tell_loop(observed, expected, place):
+    if place[0] == len(expected) - 1:
+        return "the text is right, but the model was fed more tokens than there are: each goes in once"
+    return f"token {place[0]} is {int(observed[place])} instead of {int(expected[place])}"
+
+
+EXERCISES = {
+    "6.1": Exercise(
+        title="next-token loss",
+        reference=next_token_loss,
+        inputs=_texts,
+        hints=("The logits at place t are about the token at place t + 1. Which logits have no target, which token no logits?",
+               "logits[:, :-1] belong to ids[:, 1:].",
+               "F.cross_entropy takes (N, V) and (N,), and has an argument ignore_index."),
+        mistakes=(
+            Mistake(lambda logits, ids, pad_id: F.cross_entropy(logits.flatten(0, 1), ids.flatten(), ignore_index=pad_id),
+                    "not shifted: place t is asked for the token that it is given"),
+            Mistake(lambda logits, ids, pad_id: F.cross_entropy(logits[:, :-2].flatten(0, 1), ids[:, 2:].flatten(),
+                                                                ignore_index=pad_id),
+                    "shifted twice: place t is asked for the token after next"),
+            Mistake(lambda logits, ids, pad_id: F.cross_entropy(logits[:, 1:].flatten(0, 1), ids[:, :-1].flatten(),
+                                                                ignore_index=pad_id),
+                    "shifted the wrong way: place t is asked for the token before"),
+            Mistake(lambda logits, ids, pad_id: F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten()),
+                    "padding counts as a target: ignore it"),
+            Mistake(lambda logits, ids, pad_id: _loss(logits[:, :-1], ids[:, 1:], ids[:, :-1] != pad_id),
+                    "you leave out places whose *input* is padding; what counts is the target"),
+            Mistake(_mean_of_texts, "that is the mean over texts of their means: short texts weigh too much. Divide by "
+                                    "the number of all real targets"),
+        )),
+    "6.2": Exercise(
+        title="GPT-2 small without tying",
+        reference=163_037_184,
+        tolerance=1e-7,
+        tell=lambda observed, expected, place: f"{observed:,.0f} is not right. hint(\"6.2\") helps",
+        worked="The matrix of scores is a second 50,257 × 768 = 38,597,376; with 124,439,808 that makes 163,037,184.",
+        hints=("Tied it has 124,439,808.", "Untied, the scores have a matrix of their own, as large as the word vectors' and without bias.",
+               "50,257 · 768 more."),
+        mistakes=(
+            Mistake(85_842_432, "you took the word vectors away. Without tying there is one matrix *more*"),
+            Mistake(38_597_376, "that is the matrix which comes on top; the rest is missing"),
+            Mistake(163_087_441, "the matrix of scores has no bias"),
+            Mistake(163_823_616, "only the words have a second matrix, the 1,024 places do not"),
+            Mistake(124_439_808, "that is with tying"),
+        )),
+    "6.3": Exercise(
+        title="perplexity",
+        reference=perplexity,
+        inputs=_log_probs,
+        hints=("Loss per token first: the mean of −log p over all tokens of all texts.", "Texts are of different lengths: join them before you average.",
+               "torch.cat(log_probs).mean().neg().exp()"),
+        mistakes=(
+            Mistake(lambda texts: torch.stack([text.mean().neg().exp() for text in texts]).mean(),
+                    "that is the mean of the texts' perplexities. Average the loss over all tokens first, then take exp"),
+            Mistake(lambda texts: torch.stack([text.mean() for text in texts]).mean().neg().exp(),
+                    "the mean of the texts' means: short texts weigh too much"),
+            Mistake(lambda texts: torch.cat(texts).exp().mean().reciprocal(),
+                    "you averaged probabilities. Perplexity averages their logarithms"),
+            Mistake(lambda texts: torch.cat(texts).mean().exp(), "the sign: the loss is minus the log-probability"),
+            Mistake(lambda texts: 2 ** -torch.cat(texts).mean(), "the logarithms are natural ones: e to the loss, not 2"),
+            Mistake(lambda texts: -torch.cat(texts).mean(), "that is the loss; perplexity is e to it"),
+        )),
+    "6.4": Exercise(
+        title="top-p",
+        reference=nucleus,
+        inputs=_probs_and_share,
+        hints=("Sort from the most probable on; cumsum says how much the first ones have together.",
+               "A token stays if all that are more probable have less than top_p *without* it: cumsum − its own.",
+               "Put the kept ones back in their places, kept[order] = …, and divide by their sum."),
+        mistakes=(
+            Mistake(_nucleus(lambda ranked, total, p: total <= p), "the token that reaches p is missing: without it the kept ones have less"),
+            Mistake(_nucleus(lambda ranked, total, p: total - ranked < p, rescaled=False), "they do not sum to 1: share out what is left"),
+            Mistake(_nucleus(lambda ranked, total, p: ranked >= 1 - p), "you compare single probabilities; p is what the kept ones have *together*"),
+            Mistake(_nucleus(lambda ranked, total, p: total - ranked < p, descending=False), "you start with the least probable"),
+            Mistake(lambda probs, p: _nucleus(lambda ranked, total, p: total - ranked < p)(probs.sort(descending=True).values, p),
+                    "right numbers at the wrong places: put them back where the tokens were"),
+        )),
+    "6.5": Exercise(
+        title="bytes of a cache",
+        reference=cache_bytes,
+        inputs=_sizes,
+        tolerance=1e-9,
+        tell=lambda observed, expected, place: f"{observed / expected:.3g} times what it should be. hint(\"6.5\") helps",
+        hints=("For each token, in each layer: a key and a value.", "All heads together have num_heads · d_head numbers in a key.",
+               "2 · layers · batch · length · heads · d_head · bytes"),
+        mistakes=(
+            Mistake(lambda N, H, d, B, T, size: N * B * T * H * d * size, "half of it is missing: keys *and* values"),
+            Mistake(lambda N, H, d, B, T, size: 2 * B * T * H * d * size, "every layer has a cache of its own"),
+            Mistake(lambda N, H, d, B, T, size: 2 * N * B * T * d * size, "d_head is one head's width; all heads have keys"),
+            Mistake(lambda N, H, d, B, T, size: 3 * N * B * T * H * d * size, "queries are not kept: no later token asks for them"),
+            Mistake(lambda N, H, d, B, T, size: 2 * N * B * T * T * H * d * size, "nothing in it is as large as T²: scores are not kept"),
+            Mistake(lambda N, H, d, B, T, size: 2 * N * B * T * H * d, "those are numbers; multiply by the bytes of one"),
+        )),
+    "6.6": Exercise(
+        title="a loop with three bugs",
+        reference=repaired_loop,
+        inputs=_model_and_prompt,
+        observe=_observe_loop,
+        tell=_tell_loop,
+        hints=("Complaint 1: what does the model know of the prompt after the first step?",
+               "Complaint 2: the cache remembers what it was fed. What is new since the last step?",
+               "Complaint 3: how many tokens has range(new - 1) written?"),
+        mistakes=(
+            Mistake(_loop(whole_prompt=False, one_token=False, all_tokens=False), "all three bugs are still there"),
+            Mistake(_loop(one_token=False, all_tokens=False), "the prompt is right now. Feed one token a step, and write all"),
+            Mistake(_loop(whole_prompt=False, all_tokens=False), "one token a step is right. The prompt is not, and one token is missing"),
+            Mistake(_loop(whole_prompt=False, one_token=False), "the number of tokens is right now. The prompt and the steps are not"),
+            Mistake(_loop(whole_prompt=False), "one bug is left: only the last token of the prompt goes in"),
+            Mistake(_loop(one_token=False), "one bug is left: the whole text goes in at each step, though the cache remembers it"),
+            Mistake(_loop(all_tokens=False), "one bug is left: one token is missing at the end"),
+            Mistake(_loop(first=True), "the next token stands in the *last* row of the logits"),
+        )),
+}
