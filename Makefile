@@ -57,7 +57,8 @@ FORCE:
 endif
 
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
-PIP := $(RUN) -m pip --disable-pip-version-check --no-input
+# seqeval has no wheel: by pip's older way its build fails where setuptools and wheel are installed already.
+PIP := PIP_USE_PEP517=1 $(RUN) -m pip --disable-pip-version-check --no-input
 
 $(READY): requirements.txt pyproject.toml
 	@found=$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null); $(PYTHON) $(NEW_ENOUGH) || { \

@@ -182,3 +182,39 @@ def bert_agrees(ours, theirs, their_output, names, inputs):
         (output, [parameters[name] for name in names]), (their_output, [their_parameters[name] for name in names.values()]))]
     for name, mine, other in zip(names, *gradients, strict=True):
         torch.testing.assert_close(mine, other, **EXACT, msg=lambda text: f"gradient of {name}: {text}")
+
+
+def bert_shape(parts):
+    """Assert the published values of bert-base-uncased, and that one made so, only small, is post-norm with every eps."""
+    expected = {"vocab_size": 30522, "d_model": 768, "num_layers": 12, "num_heads": 12, "d_ff": 3072, "max_seq_len": 512, "dropout": 0.1,
+                "activation": "gelu", "norm_first": False, "positions": "learned", "num_segments": 2, "embedding_norm": True, "eps": 1e-12,
+                "pad_id": 0}
+    assert parts.BERT_BASE == expected
+    small = parts.MaskedLanguageModel(parts.TransformerEncoder(**parts.BERT_BASE | {"d_model": 8, "num_heads": 2, "d_ff": 4, "num_layers": 2}))
+    assert set(dict(small.named_parameters())) == set(bert_names(2, "words"))
+    assert {part.eps for part in small.modules() if type(part).__name__ == "LayerNorm"} == {1e-12}
+
+
+def masked_words_agree(parts):
+    """Assert that words are scored by a layer, an activation, a norm, and a dot product with each word's own vector, plus a bias."""
+    activations = {"gelu": F.gelu, "relu": F.relu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh")}
+    for (name, activation), eps in itertools.product(activations.items(), (None, 0.3)):
+        made = randomised(parts.MaskedLanguageModel(encoder(parts, eps=0.1), name, eps))
+        words, names = made.encoder.embedding.words.weight, dict(made.named_parameters())
+
+        def by_hand():
+            hidden = activation(F.linear(made.encoder(IDS, REAL), made.transform.weight, made.transform.bias))
+            return F.linear(F.layer_norm(hidden, (D,), made.norm.weight, made.norm.bias, eps or 0.1), words, made.output.bias)
+
+        same(lambda: made(IDS, REAL), by_hand, [words], [(parameter, parameter) for parameter in names.values()])
+
+
+def compare(parts):
+    """Raise AssertionError unless all of it agrees, on a small grid; HuggingFace's files are the tests' own."""
+    bert_shape(parts)
+    for case in itertools.product(("sinusoidal", "learned"), (True, False), (0, 2), (True, False)):
+        embedding_agrees(parts, *case)
+    for norm_first, masked in itertools.product((True, False), repeat=2):
+        pytorch_agrees(parts, norm_first, "gelu" if masked else "relu", masked, masked, norm_first)
+    final_norm_agrees(parts)
+    masked_words_agree(parts)
