@@ -70,7 +70,8 @@ def cache_bytes(num_layers, num_heads, d_head, batch, length, bytes_per_number):
 
 
 def _sizes(generator):
-    return tuple(int(torch.randint(2, 9, (), generator=generator, device=generator.device)) for _ in range(6))
+    order = torch.randperm(6, generator=generator, device=generator.device)
+    return tuple((3, 5, 7, 11, 13, 17)[number] for number in order.tolist())           # no size is a multiple of another
 
 
 # 6.6 ------------------------------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ EXERCISES = {
         mistakes=(
             Mistake(_nucleus(lambda ranked, total, p: total <= p), "the token that reaches p is missing: without it the kept ones have less"),
             Mistake(_nucleus(lambda ranked, total, p: total - ranked < p, rescaled=False), "they do not sum to 1: share out what is left"),
-            Mistake(_nucleus(lambda ranked, total, p: ranked >= 1 - p), "you compare single probabilities; p is what the kept ones have *together*"),
+            Mistake(_nucleus(lambda ranked, total, p: ranked >= p), "you compare single probabilities; p is what the kept ones have *together*"),
             Mistake(_nucleus(lambda ranked, total, p: total - ranked < p, descending=False), "you start with the least probable"),
             Mistake(lambda probs, p: _nucleus(lambda ranked, total, p: total - ranked < p)(probs.sort(descending=True).values, p),
                     "right numbers at the wrong places: put them back where the tokens were"),
