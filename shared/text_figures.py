@@ -4,20 +4,15 @@ import numpy
 
 from .figures import FAINT, INK, KEY, OTHER, QUERY, VALUE, WEIGHT, WRONG, array, new
 
-KINDS = (QUERY, KEY, VALUE, OTHER, WEIGHT, "#56B4E9", "#8C6D1F")           # one colour for each kind of label, in order of appearance
+KINDS = {"person": QUERY, "company": KEY, "date": VALUE, "artist": OTHER, "place": WEIGHT, "food": "#56B4E9", "item": "#8C6D1F"}
 
 
 def labelled(texts, title=None, notes=None):
-    """Texts as rows of words, each with its label below it, in the colour of its kind ("B-date" and "I-date" are one).
+    """Texts as rows of words, each with its label below it, in the colour of its kind: KINDS for "B-date", "I-date" and so on.
 
     texts: list of [(word, label), …]; words with the label "O" stay plain. A third entry of a word is a second label below the
     first, drawn in vermilion: what a model said. notes: a text for the end of each row.
     """
-    colours = {}
-    for row in texts:
-        for _, label, *_ in row:
-            if label != "O":
-                colours.setdefault(label[2:], KINDS[len(colours) % len(KINDS)])
     height = 0.55 + 0.6 * len(texts)
     figure, (ax,) = new(8.4, height, title=title)
     ax.axis("off")
@@ -25,7 +20,7 @@ def labelled(texts, title=None, notes=None):
     for line, row in enumerate(texts):
         left = 0.0
         for word, label, *wrong in row:
-            colour = colours[label[2:]] if label != "O" else None
+            colour = KINDS.get(label[2:], FAINT) if label != "O" else None
             below = [label if label != "O" else ""] + wrong
             width = max(len(word) * 1.15, *(0.85 * len(text) for text in below)) + 1.2
             ax.text(left + width / 2, line, word, ha="center", va="center", fontsize=10,

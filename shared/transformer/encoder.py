@@ -14,18 +14,44 @@ from torch import nn
 
 from .attention import scaled_dot_product_attention
 from .blocks import ACTIVATIONS, LayerNorm, RMSNorm, TransformerBlock, _check_block_arguments
-from .positions import (ALiBi, LearnedPositionalEmbedding, RelativePositionBias, RotaryEmbedding,
-                                          SinusoidalPositionalEncoding, _check_sizes)
+from .positions import (ALiBi, LearnedPositionalEmbedding, RelativePositionBias,
+                                          RotaryEmbedding, SinusoidalPositionalEncoding, _check_sizes)
 
 _POSITIONS = ("none", "sinusoidal", "learned", "rotary", "relative", "alibi")
 
-# %% ../../notebooks/05_encoder.ipynb #class-tokenembedding-nn-module-token-ids
+
+def _check_ids(name, ids, size, shape=None):
+    """ids: whole numbers from 0 to size - 1, of this shape, or of any shape (B, T) that is not empty."""
+    if not isinstance(ids, torch.Tensor) or ids.dtype not in (torch.int64, torch.int32):
+        given = ids.dtype if isinstance(ids, torch.Tensor) else type(ids).__name__
+        raise TypeError(f"{name} must be a tensor of int64 or int32, got {given}")
+    if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
+        allowed = "(B, T) with at least one token" if shape is None else tuple(shape)
+        raise ValueError(f"{name} must have shape {allowed}, got {tuple(ids.shape)}")
+    lowest, highest = ids.aminmax()
+    if lowest < 0 or highest >= size:
+        raise ValueError(f"{name} must lie from 0 to {size - 1}, got {lowest.item()} to {highest.item()}")
+
+
+def _check_attention_mask(attention_mask, shape):
+    given = getattr(attention_mask, "dtype", type(attention_mask).__name__)
+    if given not in (torch.bool, torch.int64, torch.int32):
+        raise TypeError(f"attention_mask must be a tensor of booleans, or of integers 0 and 1, got {given}")
+    if attention_mask.shape != shape:
+        raise ValueError(f"attention_mask must have the shape of input_ids, {tuple(shape)}, "
+                         f"got {tuple(attention_mask.shape)}")
+    lowest, highest = attention_mask.aminmax()
+    if lowest < 0 or highest > 1:
+        raise ValueError(f"attention_mask must be 1 for a real token and 0 for padding, got {lowest.item()} to "
+                         f"{highest.item()}")
+
+# %% ../../notebooks/05_encoder.ipynb #class-tokenembedding-nn-module-token-ids-2
 class TokenEmbedding(nn.Module):
     """Token ids to vectors: a learned vector for each id, and what is added to it before the first block.
 
-    positions: "sinusoidal" or "learned" adds places 0 to max_seq_len - 1 (lesson 03); another scheme adds nothing.
+    positions: "sinusoidal" or "learned" adds places 0 to max_seq_len - 1 (lesson 03); others add nothing.
     scale: whether the words' vectors are multiplied by √d_model (Vaswani et al. 2017, §3.4).
-    num_segments: how many kinds of segment there are, 0 for none.   norm: whether a LayerNorm follows, with eps.
+    num_segments: kinds of segment there are, 0 for none.   norm: whether a LayerNorm follows, with eps.
     dropout: at the end, in training only.   (BERT has 2 segments and the norm; Devlin et al. 2019, §3.)
     Raises TypeError for sizes that are not whole numbers, ValueError for other arguments that do not fit.
     """
@@ -49,8 +75,8 @@ class TokenEmbedding(nn.Module):
     def forward(self, input_ids, segment_ids=None, offset=0):
         """input_ids (B, T) → (B, T, d_model), as at places `offset` to `offset` + T - 1.
 
-        segment_ids (B, T): by default all 0. Raises TypeError for ids that are not whole numbers, ValueError for
-        ids out of range or of another shape, and for more than max_seq_len tokens.
+        segment_ids (B, T): by default all 0. Raises TypeError for ids that are not whole numbers, ValueError
+        for ids out of range or of another shape, and for more than max_seq_len tokens.
         """
         _check_ids("input_ids", input_ids, self.words.num_embeddings)
         if offset + input_ids.size(1) > self.max_seq_len:
@@ -68,34 +94,7 @@ class TokenEmbedding(nn.Module):
             raise ValueError("segment_ids were given, but this model has num_segments=0")
         return self.dropout(x if self.norm is None else self.norm(x))
 
-# %% ../../notebooks/05_encoder.ipynb #def-check-ids-name-ids-size
-def _check_ids(name, ids, size, shape=None):
-    """ids: whole numbers from 0 to size - 1, of this shape, or of any shape (B, T) that is not empty."""
-    if not isinstance(ids, torch.Tensor) or ids.dtype not in (torch.int64, torch.int32):
-        given = ids.dtype if isinstance(ids, torch.Tensor) else type(ids).__name__
-        raise TypeError(f"{name} must be a tensor of int64 or int32, got {given}")
-    if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
-        allowed = "(B, T) with at least one token" if shape is None else tuple(shape)
-        raise ValueError(f"{name} must have shape {allowed}, got {tuple(ids.shape)}")
-    lowest, highest = ids.aminmax()
-    if lowest < 0 or highest >= size:
-        raise ValueError(f"{name} must lie from 0 to {size - 1}, got {lowest.item()} to {highest.item()}")
-
-
-def _check_attention_mask(attention_mask, shape):
-    if not isinstance(attention_mask, torch.Tensor) or attention_mask.dtype not in (torch.bool, torch.int64,
-                                                                                    torch.int32):
-        given = attention_mask.dtype if isinstance(attention_mask, torch.Tensor) else type(attention_mask).__name__
-        raise TypeError(f"attention_mask must be a tensor of booleans, or of whole numbers 0 and 1, got {given}")
-    if attention_mask.shape != shape:
-        raise ValueError(f"attention_mask must have the shape of input_ids, {tuple(shape)}, "
-                         f"got {tuple(attention_mask.shape)}")
-    lowest, highest = attention_mask.aminmax()
-    if lowest < 0 or highest > 1:
-        raise ValueError(f"attention_mask must be 1 for a real token and 0 for padding, got {lowest.item()} to "
-                         f"{highest.item()}")
-
-# %% ../../notebooks/05_encoder.ipynb #def-position-scheme-positions-d-model
+# %% ../../notebooks/05_encoder.ipynb #def-position-scheme-positions-d-model-2
 def position_scheme(positions, d_model, num_heads, max_seq_len, bidirectional):
     """What the attention of a block takes as `positions` (lesson 03): a new module with every call, or None.
 
@@ -110,9 +109,9 @@ def position_scheme(positions, d_model, num_heads, max_seq_len, bidirectional):
 
 
 def initialise(model, std=0.02):
-    """Draw every matrix and embedding in `model` anew, with mean 0 and deviation `std`; biases of matrices to 0.
+    """Draw every matrix and embedding in `model` anew, with mean 0 and deviation `std`; their biases become 0.
 
-    0.02 is BERT's and GPT-2's. Gains and biases of norms stay, and so do the numbers of a `RelativePositionBias`.
+    0.02 is BERT's and GPT-2's. Gains and biases of norms stay, and so do those of a `RelativePositionBias`.
     """
     kept = [part.bias for part in model.modules() if isinstance(part, RelativePositionBias)]
     for part in model.modules():
@@ -123,19 +122,20 @@ def initialise(model, std=0.02):
 
 # %% ../../notebooks/05_encoder.ipynb #class-transformerencoder-nn-module-an-em
 class TransformerEncoder(nn.Module):
-    """An embedding and a stack of blocks in which every token sees every other (Vaswani et al. 2017, §3.1; BERT).
+    """An embedding and a stack of blocks in which every token sees every other (Vaswani et al. 2017, §3.1).
 
     positions: "none", "sinusoidal", "learned", "rotary", "relative" or "alibi" (lesson 03).
-    scale, num_segments, embedding_norm: see `TokenEmbedding`.   The others up to bias, and eps: `TransformerBlock`.
+    scale, num_segments, embedding_norm: see `TokenEmbedding`.   d_ff, activation, norm, bias, eps: see
+    `TransformerBlock`.   dropout: as there, and after the embedding.
     norm_first: with it there is one more norm after the last block.
     pad_id: tokens with this id are padding, which no token attends to; None: there is none.
     Matrices and embeddings start with deviation 0.02, see `initialise`.
     Raises TypeError for sizes that are not whole numbers, ValueError for other arguments that do not fit.
     """
 
-    def __init__(self, vocab_size, d_model=512, num_layers=6, num_heads=8, d_ff=None, max_seq_len=512, dropout=0.0,
-                 activation="gelu", norm="layer", norm_first=True, positions="learned", scale=False, num_segments=0,
-                 embedding_norm=False, bias=True, eps=None, pad_id=None):
+    def __init__(self, vocab_size, d_model=512, num_layers=6, num_heads=8, d_ff=None, max_seq_len=512,
+                 dropout=0.0, activation="gelu", norm="layer", norm_first=True, positions="learned",
+                 scale=False, num_segments=0, embedding_norm=False, bias=True, eps=None, pad_id=None):
         super().__init__()
         _check_sizes(num_layers=num_layers, vocab_size=vocab_size)
         if pad_id is not None:
@@ -146,8 +146,9 @@ class TransformerEncoder(nn.Module):
         self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale, num_segments,
                                         embedding_norm, dropout, 1e-5 if eps is None else eps)
         self.blocks = nn.ModuleList(
-            TransformerBlock(d_model, num_heads, d_ff, dropout, activation, norm, norm_first, bias=bias, eps=eps,
-                             positions=position_scheme(positions, d_model, num_heads, max_seq_len, True))
+            TransformerBlock(d_model, num_heads, d_ff, dropout, activation, norm, norm_first, bias=bias,
+                             positions=position_scheme(positions, d_model, num_heads, max_seq_len, True),
+                             eps=eps)
             for _ in range(num_layers))
         options = {} if eps is None else {"eps": eps}
         final = LayerNorm(d_model, bias=bias, **options) if norm == "layer" else RMSNorm(d_model, **options)
@@ -155,7 +156,7 @@ class TransformerEncoder(nn.Module):
         initialise(self)
 
     def real_tokens(self, input_ids, attention_mask=None):
-        """(B, T) booleans, True for a token that is no padding: as attention_mask says, or else all but pad_id."""
+        """(B, T) booleans, True for a token that is no padding: as attention_mask says, else all but pad_id."""
         if attention_mask is not None:
             _check_attention_mask(attention_mask, input_ids.shape)
             return attention_mask.bool()
@@ -164,22 +165,24 @@ class TransformerEncoder(nn.Module):
     def forward(self, input_ids, attention_mask=None, segment_ids=None):
         """input_ids (B, T) → (B, T, d_model).
 
-        attention_mask (B, T): True or 1 for a real token, False or 0 for padding; by default as pad_id says. What
-        comes out at padding means nothing. In a row of padding alone, attention adds only its output's bias: finite.
+        attention_mask (B, T): True or 1 for a real token, False or 0 for padding; by default as pad_id says.
+        What comes out at padding means nothing. A row of padding alone is finite: attention finds nothing
+        there, and adds its output's bias alone.
         segment_ids (B, T): by default all 0.   Errors as in `TokenEmbedding`.
         """
         x = self.embedding(input_ids, segment_ids)
         mask = None
         if attention_mask is not None or self.pad_id is not None:
-            mask = self.real_tokens(input_ids, attention_mask)[:, None, None, :]        # (B, 1, 1, S): hides keys
+            mask = self.real_tokens(input_ids, attention_mask)[:, None, None, :]    # (B, 1, 1, S): hides keys
         for block in self.blocks:
             x = block(x, mask)
         return x if self.norm is None else self.norm(x)
 
-# %% ../../notebooks/05_encoder.ipynb #bert-base-dict-vocab-size-30522-2
-BERT_BASE = dict(vocab_size=30522, d_model=768, num_layers=12, num_heads=12, d_ff=3072, max_seq_len=512, dropout=0.1,
-                 activation="gelu", norm_first=False, positions="learned", num_segments=2, embedding_norm=True,
-                 eps=1e-12, pad_id=0)           # bert-base-uncased (Devlin et al. 2019), without its pooler
+# %% ../../notebooks/05_encoder.ipynb #bert-base-uncased-devlin-et-al
+# bert-base-uncased (Devlin et al. 2019), without its pooler
+BERT_BASE = dict(vocab_size=30522, d_model=768, num_layers=12, num_heads=12, d_ff=3072, max_seq_len=512,
+                 dropout=0.1, activation="gelu", norm_first=False, positions="learned", num_segments=2,
+                 embedding_norm=True, eps=1e-12, pad_id=0)
 
 
 
@@ -203,7 +206,7 @@ class TokenTagger(nn.Module):
         """input_ids (B, T) → logits (B, T, num_labels). Arguments and errors as in `TransformerEncoder`."""
         return self.output(self.dropout(self.encoder(input_ids, attention_mask, segment_ids)))
 
-# %% ../../notebooks/05_encoder.ipynb #class-sequenceclassifier-nn-module-an-en
+# %% ../../notebooks/05_encoder.ipynb #class-sequenceclassifier-nn-module-an-en-2
 class SequenceClassifier(nn.Module):
     """An encoder, one vector for the whole text, and a score for each class.
 
@@ -232,7 +235,7 @@ class SequenceClassifier(nn.Module):
         return self.output(self.dropout(self.pool(x, real)))
 
     def pool(self, x, real):
-        """x (B, T, d_model), real (B, T) booleans → (B, d_model). Of padding alone: 0, but "first" does not look."""
+        """x (B, T, d_model), real (B, T) booleans → (B, d_model): 0 for padding alone, except with "first"."""
         if self.pooling == "first":
             return x[:, 0]
         if self.pooling == "mean":
@@ -242,12 +245,12 @@ class SequenceClassifier(nn.Module):
 
 # %% ../../notebooks/05_encoder.ipynb #def-mask-tokens-input-ids-mask
 def mask_tokens(input_ids, mask_id, vocab_size, share=0.15, protected=(), generator=None):
-    """Choose tokens to be guessed, and hide most of them (Devlin et al. 2019, §3.1): (inputs, labels), both (B, T).
+    """Choose tokens to be guessed, and hide most (Devlin et al. 2019, §3.1) → inputs, labels, both (B, T).
 
-    Each token is chosen with probability `share`, except ids in `protected`, such as padding. Of the chosen, 80 %
-    become mask_id, 10 % a random id from 0 to vocab_size - 1, 10 % stay. labels: the ids that were chosen, and -100
-    elsewhere, which `F.cross_entropy` ignores.   generator: a torch.Generator; by default PyTorch's own.
-    Raises TypeError for ids that are not whole numbers, ValueError for a share outside (0, 1] and impossible sizes.
+    Each token is chosen with probability `share`, except ids in `protected`, such as padding. Of the chosen,
+    80 % become mask_id, 10 % a random id from 0 to vocab_size - 1, 10 % stay. labels: the ids that were chosen,
+    and -100 elsewhere, which `F.cross_entropy` ignores.   generator: by default PyTorch's own.
+    Raises TypeError for ids that are not whole numbers, ValueError for a share outside (0, 1] and wrong sizes.
     """
     _check_sizes(vocab_size=vocab_size)
     _check_sizes(at_least=0, mask_id=mask_id)
@@ -266,12 +269,12 @@ def mask_tokens(input_ids, mask_id, vocab_size, share=0.15, protected=(), genera
     inputs = torch.where(chosen & (replace >= 0.8) & (replace < 0.9), other, inputs)
     return inputs, input_ids.masked_fill(~chosen, -100)
 
-# %% ../../notebooks/05_encoder.ipynb #class-maskedlanguagemodel-nn-module-an-e
+# %% ../../notebooks/05_encoder.ipynb #class-maskedlanguagemodel-nn-module-an-e-2
 class MaskedLanguageModel(nn.Module):
     """An encoder that scores every word of the vocabulary at every place (Devlin et al. 2019, §3.1).
 
-    One layer with activation and norm; then a dot product with each word's own vector: the matrix of scores *is* the
-    embedding (the same storage), only its bias is new.   eps: of the norm, by default the encoder's.
+    One layer with activation and norm; then a dot product with the vector of each word: the matrix *is*
+    the embedding (the same storage), only its bias is new.   eps: of the norm, by default the encoder's.
     """
 
     def __init__(self, encoder, activation="gelu", eps=None):
@@ -295,8 +298,8 @@ class MaskedLanguageModel(nn.Module):
 def bio_spans(tags):
     """BIO tags of one text → its spans, a set of (type, first word, last word).
 
-    "B-x" begins a span of type x, "I-x" goes on with it. An "I-x" that has nothing to go on with begins one, too, as
-    in CoNLL's own script and seqeval's default. Raises ValueError for a tag that is not "O", "B-x" or "I-x".
+    "B-x" begins a span of type x, "I-x" goes on with it. An "I-x" with nothing to go on with begins one, too,
+    as in CoNLL's own script and seqeval's default. Raises ValueError for a tag that is not "O", "B-x" or "I-x".
     """
     spans, start, before = set(), None, None
     for place, tag in enumerate([*tags, "O"]):
@@ -311,7 +314,7 @@ def bio_spans(tags):
 
 
 def span_f1(predicted, gold):
-    """F1 of spans over all texts: the harmonic mean of precision and recall, where a span counts if it is whole.
+    """F1 of spans over all texts: the harmonic mean of precision and recall; a span counts if it is whole.
 
     predicted, gold: for each text a list of BIO tags, as long as the text. 0.0 if no span is right.
     Equals seqeval's f1_score. Raises ValueError for lengths that differ and for other tags.
