@@ -26,7 +26,7 @@ def test_it_looks_back_only(positions):
 
 @pytest.mark.parametrize("options", [{"norm_first": False}, {"norm": "rms"}, {"cross_attention": True}])
 def test_every_kind_of_stack_looks_back_only_and_reaches_every_parameter(options):
-    made, x = randomised(TransformerDecoder(**TINY, **options)), numbers(2, 4, 8).detach()
+    made, x = randomised(TransformerDecoder(**TINY, **options)), numbers(2, 3, 8).detach()
     given = {"memory": numbers(2, 3, 8, seed=1).detach()} if "cross_attention" in options else {}
 
     def of_vectors(x):
@@ -49,7 +49,7 @@ def test_cached_in_any_chunks_equals_at_once(positions, dtype, limit):
 def test_every_kind_of_stack_can_be_cached(options):
     made = randomised(TransformerDecoder(**(TINY | options)))
     step = stepper(decoder, made, options.get("num_layers", 2))
-    assert properties.cache_error(made, step, ids_of(2, 12), chunkings(12, 20)) < 1e-10
+    assert properties.cache_error(made, step, ids_of(2, 12), chunkings(12, 8)) < 1e-10
 
 
 def test_a_cache_counts_and_gives_rows():

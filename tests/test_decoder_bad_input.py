@@ -73,24 +73,24 @@ INPUTS = {
     "id below 0": ({"input_ids": IDS - 11}, ValueError, "input_ids must lie from 0 to 10, got -"),
     "vectors": ({"input_ids": zeros(2, 5)}, TypeError, "input_ids must be a tensor of int64 or int32, got torch.float32"),
     "a list": ({"input_ids": [[1, 2]]}, TypeError, "int64 or int32, got list"),
-    "a list and a cache": ({"input_ids": [[1, 2]], "cache": filled()}, TypeError, "int64 or int32, got list"),
+    "a list and a cache": ({"input_ids": [[1, 2]], "cache": lambda: filled()}, TypeError, "int64 or int32, got list"),
     "one dimension": ({"input_ids": IDS[0]}, ValueError, f"input_ids {SHAPE}(5,)"),
     "no token": ({"input_ids": IDS[:, :0]}, ValueError, f"input_ids {SHAPE}(2, 0)"),
     "no text": ({"input_ids": IDS[:0]}, ValueError, f"input_ids {SHAPE}(0, 5)"),
     "too long": ({"input_ids": ids_of(2, 13)}, ValueError, "max_seq_len is 12, got 13 tokens"),
-    "too long with a cache": ({"input_ids": ids_of(2, 8), "cache": filled()}, ValueError, "max_seq_len is 12, got 13 tokens"),
+    "too long with a cache": ({"input_ids": ids_of(2, 8), "cache": lambda: filled()}, ValueError, "max_seq_len is 12, got 13 tokens"),
     "mask too short": ({"attention_mask": zeros(2, 4).bool()}, ValueError, "attention_mask must have the shape (2, 5), got (2, 4)"),
     "mask of one text": ({"attention_mask": zeros(1, 5).bool()}, ValueError, "(2, 5), got (1, 5)"),
-    "mask of the new tokens alone": ({"attention_mask": zeros(2, 5).bool(), "cache": filled()}, ValueError, "(2, 10), got (2, 5)"),
+    "mask of the new tokens alone": ({"attention_mask": zeros(2, 5).bool(), "cache": lambda: filled()}, ValueError, "(2, 10), got (2, 5)"),
     "mask (B, 1, 1, T)": ({"attention_mask": zeros(2, 1, 1, 5).bool()}, ValueError, "(2, 5), got (2, 1, 1, 5)"),
     "mask of floats": ({"attention_mask": zeros(2, 5)}, TypeError, "attention_mask must be a tensor, boolean or of 0 and 1 … got torch.float32"),
     "mask, a list": ({"attention_mask": [[1] * 5] * 2}, TypeError, "attention_mask must be a tensor … got list"),
     "mask of 2": ({"attention_mask": zeros(2, 5, dtype=torch.int64) + 2}, ValueError, "attention_mask must be of 0 and 1, got 2 to 2"),
     "cache, a dict": ({"cache": {}}, TypeError, "cache must be a KeyValueCache, got dict"),
     "cache of other layers": ({"cache": KeyValueCache(3)}, ValueError, "the cache is made for 3 layers, the model has 2"),
-    "cache of other texts": ({"cache": filled(3)}, ValueError, "the cache is of another batch or model … (2, 2, 5, 4), got (3, 2, 5, 4)"),
-    "cache of another width": ({"cache": filled(d_model=16)}, ValueError, "another batch or model … (2, 2, 5, 4), got (2, 2, 5, 8)"),
-    "cache of other heads": ({"cache": filled(num_heads=4)}, ValueError, "another batch or model … (2, 2, 5, 4), got (2, 4, 5, 2)"),
+    "cache of other texts": ({"cache": lambda: filled(3)}, ValueError, "the cache is of another batch or model … (2, 2, 5, 4), got (3, 2, 5, 4)"),
+    "cache of another width": ({"cache": lambda: filled(d_model=16)}, ValueError, "another batch or model … (2, 2, 5, 4), got (2, 2, 5, 8)"),
+    "cache of other heads": ({"cache": lambda: filled(num_heads=4)}, ValueError, "another batch or model … (2, 2, 5, 4), got (2, 4, 5, 2)"),
 }
 
 
@@ -98,7 +98,8 @@ INPUTS = {
 @pytest.mark.parametrize(("given", "error", "message"), INPUTS.values(), ids=INPUTS.keys())
 def test_decoders_refuse_inputs(make, given, error, message):
     made = make(**TINY).to(DEVICE)
-    refused(error, message, lambda: made(**({"input_ids": IDS} | given)))
+    given = {name: value() if callable(value) else value for name, value in ({"input_ids": IDS} | given).items()}
+    refused(error, message, lambda: made(**given))
 
 
 MEMORY = zeros(2, 3, 8)
