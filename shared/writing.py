@@ -139,8 +139,9 @@ def exchange(families, truth, title=None):
         correct, variety = numpy.array(list(settings.values())).T
         ax.plot(variety, correct, "o-", color=colour, lw=1.2, ms=5, label=name)
         for setting, x, y in zip(settings, variety, correct):
-            ax.annotate(setting, (x, y), xytext=(0, -14 if below else 7), textcoords="offset points", ha="center", fontsize=8.5, color=colour)
-    ax.set(xlabel="variety: mean −log p of the true language (nats a word)", ylabel="share of correct texts", ylim=(-0.05, 1.15))
+            ax.annotate(setting, (x, y), xytext=(0, -14) if below else (6, 5), textcoords="offset points", fontsize=8.5, color=colour,
+                        ha="center" if below else "left")
+    ax.set(xlabel="variety: entropy of what is drawn from (nats a word)", ylabel="share of correct texts", ylim=(-0.05, 1.15))
     ax.legend(frameon=False, fontsize=9, loc="lower left")
     return figure
 
@@ -154,7 +155,8 @@ def descent(x, lines, floors, title=None, xlabel="step", ylabel="loss (nats a wo
     last = list(floors)[-1]
     for name, height in floors.items():
         ax.axhline(height, color=INK, lw=0.8, ls="--")
-        ax.annotate(name, (0.97, height), xycoords=("axes fraction", "data"), xytext=(0, -4 if name == last else 3), ha="right",
-                    textcoords="offset points", va="top" if name == last else "bottom", fontsize=8.5)
-    ax.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None) if len(floors) > 2 else (min(floors.values()) - 0.5, None))
+        place, side, below = (0.03, "left", True) if name == last else (0.97, "right", False)
+        ax.annotate(name, (place, height), xycoords=("axes fraction", "data"), xytext=(0, -4 if below else 3), ha=side,
+                    textcoords="offset points", va="top" if below else "bottom", fontsize=8.5)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, x[-1]), ylim=(0, None))
     return figure

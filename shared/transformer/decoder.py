@@ -139,7 +139,7 @@ def _real_so_far(input_ids, attention_mask, pad_id, cache, cached):
         return real
     return torch.cat([real.new_ones(B, cached) if before is None else before, real], dim=1)
 
-# %% ../../notebooks/06_decoder.ipynb #class-gptmodel-nn-module-a-decoder-2
+# %% ../../notebooks/06_decoder.ipynb #class-gptmodel-nn-module-a-decoder
 class GPTModel(nn.Module):
     """A decoder that scores the next token at every place. By default GPT-2 small (Radford et al. 2019).
 
@@ -179,7 +179,8 @@ class GPTModel(nn.Module):
         Raises ValueError or TypeError for a prompt that is empty or, with the new tokens, longer than
         max_seq_len, and for options out of range.
         """
-        return _generate(self, prompt_ids, max_new_tokens, eos_id, use_cache, temperature, top_k, top_p, generator)
+        sampling = (temperature, top_k, top_p, generator)
+        return _generate(self, prompt_ids, max_new_tokens, eos_id, use_cache, *sampling)
 
     @classmethod
     def from_pretrained(cls, folder):
