@@ -139,8 +139,8 @@ def exchange(families, truth, title=None):
         correct, variety = numpy.array(list(settings.values())).T
         ax.plot(variety, correct, "o-", color=colour, lw=1.2, ms=5, label=name)
         for setting, x, y in zip(settings, variety, correct):
-            ax.annotate(setting, (x, y), xytext=(0, -14) if below else (6, 5), textcoords="offset points", fontsize=8.5, color=colour,
-                        ha="center" if below else "left")
+            ax.annotate(setting, (x, y), xytext=(-5, -14) if below else (6, 5), textcoords="offset points", fontsize=8.5, color=colour,
+                        ha="right" if below else "left")
     ax.set(xlabel="variety: entropy of what is drawn from (nats a word)", ylabel="share of correct texts", ylim=(-0.05, 1.15))
     ax.legend(frameon=False, fontsize=9, loc="lower left")
     return figure

@@ -207,7 +207,7 @@ GPT_CONFIGURATIONS = {
             "positions": "sinusoidal", "scale": True},                              # 251,264
 }
 
-# %% ../../notebooks/06_decoder.ipynb #def-next-token-probs-logits-temperature-2
+# %% ../../notebooks/06_decoder.ipynb #def-next-token-probs-logits-temperature
 def next_token_probs(logits, temperature=1.0, top_k=None, top_p=None):
     """logits (..., vocab_size) → the probabilities that `generate` draws from, in this order:
 
@@ -225,7 +225,7 @@ def next_token_probs(logits, temperature=1.0, top_k=None, top_p=None):
     _check_sampling(logits.size(-1), temperature, top_k, top_p)
     return _probs(logits, temperature, top_k, top_p)
 
-
+# %% ../../notebooks/06_decoder.ipynb #def-probs-logits-temperature-top-k
 def _probs(logits, temperature, top_k, top_p):
     if temperature == 0:
         return F.one_hot(logits.argmax(dim=-1), logits.size(-1)).to(logits.dtype)
@@ -389,7 +389,7 @@ class CharTokenizer:
             raise ValueError(f"ids must be a row of numbers from 0 to {self.vocab_size - 1}, got {wrong[0]!r}")
         return "".join(self.characters[number] for number in numbers)
 
-# %% ../../notebooks/06_decoder.ipynb #gpt2-block-ln-1-self-attention
+# %% ../../notebooks/06_decoder.ipynb #gpt2-block-ln-1-self-attention-2
 _GPT2_BLOCK = {
     "ln_1": ["self_attention_norm"],
     "attn.c_attn": ["self_attention.to_query", "self_attention.to_key", "self_attention.to_value"],
@@ -413,10 +413,13 @@ def gpt2_names(num_layers):
     return names | {f"{theirs}.{kind}": [f"{name}.{kind}" for name in ours]
                     for theirs, ours in parts.items() for kind in ("weight", "bias")}
 
-# %% ../../notebooks/06_decoder.ipynb #def-write-gpt2-model-folder-from-2
+
+def _turned(name, tensor):
+    return tensor.T if name.startswith("h.") and tensor.dim() == 2 else tensor
+
+# %% ../../notebooks/06_decoder.ipynb #def-write-gpt2-model-folder-from
 def _write_gpt2(model, folder):
     from safetensors.torch import save_file
-
     options, folder = model.options, pathlib.Path(folder)
     allowed = {"activation": tuple(_GPT2_ACTIVATIONS.values()), "norm": ("layer",), "positions": ("learned",),
                "scale": (False,), "bias": (True,), "tied": (True,)}
@@ -426,8 +429,7 @@ def _write_gpt2(model, folder):
                              f"{' or '.join(map(repr, values))}")
     ours, tensors = model.state_dict(), {}
     for theirs, names in gpt2_names(options["num_layers"]).items():
-        joined = torch.cat([ours[name] for name in names])
-        tensors[f"transformer.{theirs}"] = _turned(theirs, joined).contiguous().cpu()
+        tensors[f"transformer.{theirs}"] = _turned(theirs, torch.cat([ours[name] for name in names])).contiguous()
     names = {ours: theirs for theirs, ours in _GPT2_ACTIVATIONS.items()}
     config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": options["vocab_size"],
               "n_embd": options["d_model"], "n_layer": options["num_layers"], "n_head": options["num_heads"],
@@ -446,15 +448,10 @@ def _write_gpt2(model, folder):
         for half in halves.values():
             half.unlink(missing_ok=True)
 
-
-def _turned(name, tensor):
-    return tensor.T if name.startswith("h.") and tensor.dim() == 2 else tensor
-
-# %% ../../notebooks/06_decoder.ipynb #def-read-gpt2-make-folder-folder-2
+# %% ../../notebooks/06_decoder.ipynb #def-read-gpt2-make-folder-model
 def _read_gpt2(make, folder):
-    folder = pathlib.Path(folder)
-    model = make(**_gpt2_options(_read_json(folder / "config.json")))
-    tensors, ours = _gpt2_tensors(folder), model.state_dict()
+    model = make(**_gpt2_options(_read_json(pathlib.Path(folder) / "config.json")))
+    tensors, ours = _gpt2_tensors(pathlib.Path(folder)), model.state_dict()
     names = gpt2_names(model.options["num_layers"])
     output = tensors.pop("lm_head.weight", None)                        # the same as the word vectors
     if output is not None and not output.equal(tensors.setdefault("wte.weight", output)):
@@ -467,14 +464,14 @@ def _read_gpt2(make, folder):
                  for name, shape in shapes.items() if name in tensors and tensors[name].shape != shape]
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise ValueError(f"{folder.name} does not fit its config.json: {'; '.join(problems[:5])}{more}")
+        raise ValueError(f"{folder} does not fit its config.json: {'; '.join(problems[:5])}{more}")
     with torch.no_grad():
         for theirs, mine in names.items():
             for name, part in zip(mine, _turned(theirs, tensors[theirs]).chunk(len(mine))):
                 ours[name].copy_(part)                                  # the model's own parameter
     return model.eval()
 
-
+# %% ../../notebooks/06_decoder.ipynb #def-gpt2-tensors-folder-name-without
 def _gpt2_tensors(folder):
     """Name without "transformer." → tensor, over all files; masks that old files carry are left out."""
     from safetensors import SafetensorError
@@ -504,7 +501,7 @@ def _read_json(path):
         raise ValueError(f"{path.name} must hold names and values, got {type(content).__name__}")
     return content
 
-
+# %% ../../notebooks/06_decoder.ipynb #def-gpt2-options-config-config-json
 def _gpt2_options(config):
     """config.json → arguments of GPTModel."""
     config = {"model_type": None, "activation_function": "gelu_new", "n_inner": None, "resid_pdrop": 0.1,
