@@ -1,21 +1,9 @@
 """The five real sets as the parsers read them, against counts that were made without them. Skipped where a set is not here."""
 
 import collections
-import functools
 import statistics
 
-import pytest
-
-from shared import datasets
-
-
-@functools.lru_cache
-def load(name):
-    """The set; skips, saying how to get it, where it is not on this machine. A damaged one fails."""
-    try:
-        return datasets.load(name)
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+from . import load
 
 
 def flat(sentences):
