@@ -41,6 +41,7 @@ each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
     ({"d_model": "8"}, TypeError, "d_model must be a whole number, got '8'"),
     ({"num_heads": 3}, ValueError, "num_heads must divide d_model … d_model = 8, num_heads = 3"),
     ({"num_heads": 3, "positions": "relative"}, ValueError, "num_heads must divide d_model … num_heads = 3"),
+    ({"num_heads": 3, "positions": "rotary"}, ValueError, "num_heads must divide d_model … d_model = 8, num_heads = 3"),
     ({"num_heads": 0}, ValueError, "num_heads must be at least 1, got 0"),
     ({"num_heads": 2.0}, TypeError, "num_heads must be a whole number, got 2.0"),
     ({"d_ff": 0}, ValueError, "d_ff must be at least 1, got 0"),
@@ -88,8 +89,8 @@ def test_models_refuse_ids(model, ids, error, message):
     (tokens([1, 1, 1]), ValueError, "(2, 3), got (1, 3)"),
     (tokens(1, 1, 1), ValueError, "(2, 3), got (3,)"),
     (torch.ones(2, 1, 1, 3, dtype=torch.bool, device=DEVICE), ValueError, "(2, 3), got (2, 1, 1, 3)"),
-    (tokens([1, 1, 1], [1, 1, 0], dtype=torch.float32), TypeError, "attention_mask must be a tensor of booleans … 0 and 1, got torch.float32"),
-    ([[1, 1, 1], [1, 1, 0]], TypeError, "0 and 1, got list"),
+    (tokens([1, 1, 1], [1, 1, 0], dtype=torch.float32), TypeError, "attention_mask must be a tensor of booleans, int64 or int32, got torch.float32"),
+    ([[1, 1, 1], [1, 1, 0]], TypeError, "int64 or int32, got list"),
     (tokens([1, 1, 2], [1, 1, 0]), ValueError, "1 for a real token and 0 for padding, got 0 to 2"),
     (tokens([1, 1, -1], [1, 1, 0]), ValueError, "1 for a real token and 0 for padding, got -1 to 1"),
 ])

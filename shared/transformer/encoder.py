@@ -6,7 +6,7 @@
 __all__ = ['BERT_BASE', 'TokenEmbedding', 'position_scheme', 'initialise', 'TransformerEncoder', 'TokenTagger',
            'SequenceClassifier', 'mask_tokens', 'MaskedLanguageModel', 'bio_spans', 'span_f1']
 
-# %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch
+# %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch-2
 import math
 
 import torch
@@ -36,7 +36,7 @@ def _check_ids(name, ids, size, shape=None):
 def _check_attention_mask(attention_mask, shape):
     given = getattr(attention_mask, "dtype", type(attention_mask).__name__)
     if given not in (torch.bool, torch.int64, torch.int32):
-        raise TypeError(f"attention_mask must be a tensor of booleans, or of integers 0 and 1, got {given}")
+        raise TypeError(f"attention_mask must be a tensor of booleans, int64 or int32, got {given}")
     if attention_mask.shape != shape:
         raise ValueError(f"attention_mask must have the shape of input_ids, {tuple(shape)}, "
                          f"got {tuple(attention_mask.shape)}")
@@ -94,13 +94,15 @@ class TokenEmbedding(nn.Module):
             raise ValueError("segment_ids were given, but this model has num_segments=0")
         return self.dropout(x if self.norm is None else self.norm(x))
 
-# %% ../../notebooks/05_encoder.ipynb #def-position-scheme-positions-d-model-2
+# %% ../../notebooks/05_encoder.ipynb #def-position-scheme-positions-d-model
 def position_scheme(positions, d_model, num_heads, max_seq_len, bidirectional):
     """What the attention of a block takes as `positions` (lesson 03): a new module with every call, or None.
 
     positions: "rotary", "relative" or "alibi"; for those that are added to the words, and "none": None.
     """
     _check_sizes(d_model=d_model, num_heads=num_heads)
+    if d_model % num_heads:
+        raise ValueError(f"num_heads must divide d_model, got d_model = {d_model}, num_heads = {num_heads}")
     if positions == "rotary":
         return RotaryEmbedding(d_model // num_heads)
     if positions == "relative":
