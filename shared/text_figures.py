@@ -10,30 +10,30 @@ KINDS = {"person": QUERY, "company": KEY, "date": VALUE, "artist": OTHER, "place
 def labelled(texts, title=None, notes=None):
     """Texts as rows of words, each with its label below it, in the colour of its kind: KINDS for "B-date", "I-date" and so on.
 
-    texts: list of [(word, label), …]; words with the label "O" stay plain. A third entry of a word is a second label below the
-    first, drawn in vermilion: what a model said. notes: a text for the end of each row.
+    texts: list of [(word, label), …]; words with the label "O" stay plain. A third entry of a word is drawn in vermilion above
+    it: what a model said. notes: a text for the end of each row.
     """
-    height = 0.55 + 0.6 * len(texts)
-    figure, (ax,) = new(8.4, height, title=title)
+    twice = any(len(entry) > 2 for row in texts for entry in row)               # rows need room for a label above, too
+    figure, (ax,) = new(8.4, 0.55 + (0.8 if twice else 0.6) * len(texts), title=title)
     ax.axis("off")
+    away = 0.32 if twice else 0.4
     ends = []
     for line, row in enumerate(texts):
         left = 0.0
         for word, label, *wrong in row:
             colour = KINDS.get(label[2:], FAINT) if label != "O" else None
             below = [label if label != "O" else ""] + wrong
-            width = max(len(word) * 1.15, *(0.85 * len(text) for text in below)) + 1.2
-            ax.text(left + width / 2, line, word, ha="center", va="center", fontsize=10,
+            ax.text(left, line, word, va="center", fontsize=10,
                     bbox={"boxstyle": "round,pad=0.25", "fc": colour, "ec": "none", "alpha": 0.3} if colour else None)
-            ax.text(left + width / 2, line + 0.4, below[0], ha="center", va="center", fontsize=7.5, color=INK)
+            ax.text(left, line + away, below[0], va="center", fontsize=7.5, color=INK)
             if wrong:
-                ax.text(left + width / 2, line - 0.4, wrong[0], ha="center", va="center", fontsize=7.5, color=WRONG)
-            left += width
+                ax.text(left, line - away, wrong[0], va="center", fontsize=7.5, color=WRONG)
+            left += max(len(word), *(0.8 * len(text) for text in below)) + 2.0
         if notes:
             ax.text(left + 1.5, line, notes[line], va="center", fontsize=9, color=INK, style="italic")
-            left += 1.5 + 1.0 * len(notes[line])
+            left += 1.5 + len(notes[line])
         ends.append(left)
-    ax.set(xlim=(-0.5, max(ends)), ylim=(len(texts) - 0.4, -0.6))
+    ax.set(xlim=(-0.5, max(85.0, *ends)), ylim=(len(texts) - 0.4, -0.6))
     return figure
 
 
