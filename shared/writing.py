@@ -10,18 +10,20 @@ CHARACTER = 0.0845          # inches, of DejaVu Sans Mono at 10 points
 LINE = 0.235
 
 
-def next_words(panels, words, title=None, top=6, model=None, names=("exact", "model")):
+def next_words(panels, words, title=None, top=6, model=None, names=("exact", "model"), colour=WEIGHT):
     """What may come next: name of a panel → probabilities (V,), as bars side by side; the `top` words of each panel.
 
-    model: name of a panel → probabilities (V,), drawn as a second bar below the first.
+    model: name of a panel → probabilities (V,), drawn as a second bar below the first. The order is that of the panels, of
+    equal ones that of the vocabulary.   colour: of the bars, where there is no model.
     """
     figure, axes = new(max(4.4, 2.75 * len(panels)), 1.0 + 0.29 * top, 1, len(panels), title)
     for k, (ax, (name, probs)) in enumerate(zip(axes, panels.items())):
         probs = array(probs)
         largest = probs if model is None else numpy.maximum(probs, array(model[name]))
-        order = [number for number in numpy.argsort(-largest, kind="stable")[:top] if largest[number] >= 0.005]
+        ranks = numpy.lexsort((-largest, -probs.round(3))) if model else numpy.argsort(-probs.round(3), kind="stable")
+        order = [number for number in ranks if largest[number] >= 0.005][:top]
         places, height = numpy.arange(len(order)), 0.7 if model is None else 0.38
-        ax.barh(places - (0 if model is None else 0.2), probs[order], height, color=INK if model else WEIGHT, label=names[0])
+        ax.barh(places - (0 if model is None else 0.2), probs[order], height, color=INK if model else colour, label=names[0])
         if model is not None:
             ax.barh(places + 0.2, array(model[name])[order], height, color=QUERY, label=names[1])
         ax.set_yticks(places, [words[number] for number in order], fontsize=9.5)

@@ -61,7 +61,10 @@ def _nucleus(keep, rescaled=True, descending=True):
 def _probs_and_share(generator):
     probs = (2 * torch.randn(8, generator=generator, device=generator.device)).softmax(0)
     share = 0.4 + 0.5 * torch.rand((), generator=generator, device=generator.device).item()
-    return probs, max(share, probs.max().item() + 0.02)     # more than one token is needed
+    largest = probs.max().item()
+    if torch.randint(3, (), generator=generator, device=generator.device) != 0:
+        return probs, max(share, largest + 0.02)            # more than one token is needed
+    return probs, 0.8 * largest                             # one token alone has more
 
 
 # 6.5 ------------------------------------------------------------------------------------------------------------------
