@@ -316,7 +316,7 @@ class _LayerCache:
         self.key, self.value = key, value
         return key, value
 
-# %% ../../notebooks/06_decoder.ipynb #def-generate-model-ids-max-new
+# %% ../../notebooks/06_decoder.ipynb #def-generate-model-ids-max-new-2
 def _generate(model, ids, max_new_tokens, eos_id, use_cache, *sampling):
     vocab_size = model.output.out_features
     _check_sampling(vocab_size, *sampling[:3])
@@ -324,7 +324,7 @@ def _generate(model, ids, max_new_tokens, eos_id, use_cache, *sampling):
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode():                    # nothing is noted for a backward pass
             written = _continued(model, ids, max_new_tokens, eos_id, use_cache, *sampling)
     finally:
         for module in training:
