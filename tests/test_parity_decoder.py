@@ -24,6 +24,7 @@ CONFIGURATIONS = {
     "exact GELU, another eps": {"activation_function": "gelu", "layer_norm_epsilon": 1e-2},
     "another width and vocabulary": {"n_embd": 12, "n_head": 3, "vocab_size": 23, "n_positions": 9, "B": 3},
     "with dropout": {"resid_pdrop": 0.3, "embd_pdrop": 0.3, "attn_pdrop": 0.3},
+    "eleven layers, of which the tenth is named before the second": {"n_layer": 11},
 }
 
 
