@@ -38,8 +38,11 @@ class Vocabulary:
 
     def padded(self, texts, coarse=False):
         """Lists of words → (B, longest) ids on the lesson's device, padded on the right with `PAD`."""
-        rows = [torch.tensor(self.ids(words, coarse), device="cpu") for words in texts]
-        return pad_sequence(rows, batch_first=True, padding_value=PAD).to(device())
+        return _padded([self.ids(words, coarse) for words in texts], PAD)
+
+
+def _padded(rows, fill):
+    return pad_sequence([torch.tensor(row, device="cpu") for row in rows], batch_first=True, padding_value=fill).to(device())
 
 
 def batches(vocabulary, texts, answers, size=32, coarse=0.2):
@@ -52,18 +55,17 @@ def batches(vocabulary, texts, answers, size=32, coarse=0.2):
     if not len(texts) == len(answers) >= size:
         raise ValueError(f"expected as many answers as texts, and at least {size}, got {len(texts)} and {len(answers)}")
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    words, others = ([vocabulary.ids(text, coarse=only) for text in texts] for only in (False, True))
 
     def draw(rng):
         if isinstance(answers[0], list):
             start = int(rng.integers(len(order) - size + 1, 1))
             chosen = order[start:start + size]
-            rows = [torch.tensor(answers[number], device="cpu") for number in chosen]
-            right = pad_sequence(rows, batch_first=True, padding_value=-100)
+            right = _padded([answers[number] for number in chosen], -100)
         else:
             chosen = [int(number) for number in rng.integers(len(order), size)]
-            right = torch.tensor([answers[number] for number in chosen], device="cpu")
-        chosen = [texts[number] for number in chosen]
-        words, others = vocabulary.padded(chosen), vocabulary.padded(chosen, coarse=True)
-        return torch.where(rng.uniform(*words.shape) < coarse, others, words), right.to(device())
+            right = torch.tensor([answers[number] for number in chosen], device=device())
+        seen, hidden = (_padded([ids[number] for number in chosen], PAD) for ids in (words, others))
+        return torch.where(rng.uniform(*seen.shape) < coarse, hidden, seen), right
 
     return draw
