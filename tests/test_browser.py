@@ -91,7 +91,7 @@ def move_control(page):
     if control.get_attribute("role") == "slider":
         page.keyboard.press("ArrowRight")
     else:
-        control.select_option(index=control.evaluate("select => select.selectedIndex + 1"))
+        control.select_option(index=control.evaluate("select => (select.selectedIndex + 1) % select.options.length"))
     while time.perf_counter() < start + 5:
         if cell.locator("img").first.get_attribute("src") != before:
             return time.perf_counter() - start
