@@ -94,5 +94,5 @@ def test_the_same_seed_gives_the_same_stories(texts):
 PINNED = [
     'ann had a small hat . the horse near the horses was loud . she took the hat . then ann left . end',
     'kim found a small cake . the bird near the dogs was small . " come , dan . " cried kim . she sold him the cake and dan smiled . end',
-    'max made a old hat . the horse near the bird was loud . " is that my hat ? " cried joy . she kept it and max ran . end',
+    'max made a new hat . the horse near the bird was loud . " is that my hat ? " cried joy . she kept it and max ran . end',
 ]
