@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from . import claims, counts, datasets, figures, languages, properties, sketches
+from . import claims, counts, datasets, figures, languages, pairs, properties, sketches
 from .claims import claim
 from .evidence import record, recorded
 from .exercises import check, hint, solution
@@ -12,8 +12,8 @@ from .explore import explore, show
 from .fit import fit
 from .settings import device, generator, pick, seed
 
-__all__ = ["check", "claim", "counts", "datasets", "device", "explore", "figures", "fit", "generator", "hint", "languages", "pick",
-           "properties", "record", "recorded", "seed", "show", "sketches", "solution", "start"]
+__all__ = ["check", "claim", "counts", "datasets", "device", "explore", "figures", "fit", "generator", "hint", "languages", "pairs",
+           "pick", "properties", "record", "recorded", "seed", "show", "sketches", "solution", "start"]
 
 
 def start(lesson):
