@@ -5,3 +5,4 @@ from .positions import *  # noqa: F403
 from .blocks import *  # noqa: F403
 from .encoder import *  # noqa: F403
 from .decoder import *  # noqa: F403
+from .seq2seq import *  # noqa: F403

@@ -157,12 +157,12 @@ class TransformerBlock(nn.Module):
         self.feed_forward_norm = make_norm()
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x, mask=None, memory=None, memory_mask=None, cache=None):
+    def forward(self, x, mask=None, memory=None, memory_mask=None, cache=None, memory_cache=None):
         """x (B, T, d_model) → (B, T, d_model).
 
         mask: of self-attention, (T, S) or four dimensions that broadcast to (B, H, T, S), True = may attend.
         memory (B, S, d_model): what cross-attention asks; given exactly if the block has cross_attention.
-        memory_mask: of cross-attention, as mask.   cache: of self-attention (lesson 06).
+        memory_mask: of cross-attention, as mask.   cache, memory_cache: of the two attentions (lessons 06, 07).
         """
         if (memory is None) == (self.cross_attention is not None):
             raise ValueError("a memory belongs to a block with cross_attention=True, and to no other: this has "
@@ -173,7 +173,8 @@ class TransformerBlock(nn.Module):
                       lambda x: self.self_attention(x, mask=mask, need_weights=False, cache=cache)[0])
         if memory is not None:
             x = self._add(x, self.cross_attention_norm,
-                          lambda x: self.cross_attention(x, memory, mask=memory_mask, need_weights=False)[0])
+                          lambda x: self.cross_attention(x, memory, mask=memory_mask, need_weights=False,
+                                                         cache=memory_cache)[0])
         return self._add(x, self.feed_forward_norm, self.feed_forward)
 
     def _add(self, x, norm, sub_layer):

@@ -57,24 +57,28 @@ class TransformerDecoder(nn.Module):
         attention_mask (B, cached + T): True (or 1) = a real token; by default all but pad_id. Padding belongs
         on the right: places are counted from the left, pads included.
         memory (B, S, d_model), memory_mask (B, S): what cross-attention asks, and True = a real token of it.
-        cache: a `KeyValueCache` with the tokens before input_ids; it takes in those of input_ids.
+        cache: a `KeyValueCache` with the tokens before input_ids; it takes in those of input_ids, and with the
+        first of them the memory, whose keys and values are then computed no more.
         Raises TypeError and ValueError for ids out of range, too many tokens, and shapes that do not fit.
         """
         cached = 0 if cache is None else _check_cache(cache, self.blocks, input_ids)
         x = self.embedding(input_ids, offset=cached)                        # (B, T, d_model)
-        memory_mask = self._check_memory(memory, memory_mask, len(x))
+        memory_mask = self._check_memory(memory, memory_mask, len(x), cache if cached else None)
         real = _real_so_far(input_ids, attention_mask, self.pad_id, cache, cached)
         T = input_ids.size(1)
         mask = None if T == 1 else causal_mask(T, cached + T, x.device)     # one new token may see all there is
         if real is not None:
             mask = real[:, None, None, :] if mask is None else mask & real[:, None, None, :]
+        if cached and memory is not None:
+            memory = memory[:, :0]                                          # nothing of it is new: it is cached
         for k, block in enumerate(self.blocks):
-            x = block(x, mask, memory, memory_mask, None if cache is None else cache.layers[k])
+            caches = {} if cache is None else {"cache": cache.layers[k], "memory_cache": cache.memory[k]}
+            x = block(x, mask, memory, memory_mask, **caches)
         if cache is not None:
             cache.real = real
         return x if self.norm is None else self.norm(x)
 
-    def _check_memory(self, memory, memory_mask, B):
+    def _check_memory(self, memory, memory_mask, B, cache):
         """Before any block has put something into a cache. → the mask as blocks take it."""
         if (memory is None) == (self.blocks[0].cross_attention is not None):
             raise ValueError("a memory belongs to a decoder with cross_attention=True, to no other: this "
@@ -84,6 +88,9 @@ class TransformerDecoder(nn.Module):
                 raise TypeError(f"memory must be floating point, (B, S, d_model), got {_described(memory)}")
             if memory.size(0) != B or memory.size(2) != self.d_model:
                 raise ValueError(f"memory must be of shape ({B}, S, {self.d_model}), got {tuple(memory.shape)}")
+            if cache is not None and cache.memory[0].length != memory.size(1):
+                raise ValueError(f"the cache is of a memory of {cache.memory[0].length} tokens, got one of "
+                                 f"{memory.size(1)}")
         if memory_mask is None:
             return None
         if memory is None:
@@ -277,12 +284,14 @@ class KeyValueCache:
     """The keys and values of all tokens so far, in every layer: what a new token needs of the old ones.
 
     Keys are kept as their projection gives them; positions within attention (lesson 03) come in when they are
-    used.   num_layers: of the model.   A cache belongs to one batch of texts.
+    used.   num_layers: of the model.   A cache belongs to one batch of texts. Where there is a memory
+    (lesson 07), `memory` holds its keys and values; they come in with the first tokens.
     """
 
     def __init__(self, num_layers):
         _check_sizes(num_layers=num_layers)
         self.layers = [_LayerCache() for _ in range(num_layers)]
+        self.memory = [_LayerCache() for _ in self.layers]
         self.real = None                                # (B, length), False = padding; None: there is none
 
     @property
@@ -291,12 +300,16 @@ class KeyValueCache:
         return self.layers[0].length
 
     def numbers(self):
-        """How many numbers it holds: 2 · num_layers · B · length · d_model."""
-        return sum(layer.key.numel() + layer.value.numel() for layer in self.layers if layer.length)
+        """How many numbers it holds: 2 · num_layers · B · d_model · (length + S), with S tokens of a memory."""
+        full = [layer for layer in self.layers + self.memory if layer.length]
+        return sum(layer.key.numel() + layer.value.numel() for layer in full)
 
-    def select(self, rows):
-        """Keep the texts `rows`, (B',) whole numbers; one may be taken twice (beam search, lesson 07)."""
-        for layer in self.layers:
+    def select(self, rows, memory=True):
+        """Keep the texts `rows`, (B',) whole numbers; one may be taken twice (beam search, lesson 07).
+
+        memory=False: each row comes from one of the same memory, so that what is kept of that may stay.
+        """
+        for layer in self.layers + (self.memory if memory else []):
             if layer.key is not None:
                 layer.key, layer.value = layer.key[rows], layer.value[rows]
         self.real = None if self.real is None else self.real[rows]
@@ -311,6 +324,8 @@ class _LayerCache:
 
     def extend(self, key, value):
         """Keys and values of new tokens (B, H, T, d_head) → those of all tokens, (B, H, length + T, d_head)."""
+        if self.key is not None and key.size(-2) == 0:
+            return self.key, self.value                 # a memory that is known
         if self.key is not None:
             key, value = torch.cat([self.key, key], dim=-2), torch.cat([self.value, value], dim=-2)
         self.key, self.value = key, value
