@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 from nbdev.export import nb_export
+from nbdev.maker import ModuleMaker
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INIT_DOC = '"""What the lessons build, generated from the notebooks by `make export`: it imports torch and itself only."""\n'
@@ -34,11 +35,16 @@ def _export_into(target, notebooks, package):
     modules = []
     for notebook in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         before = set(target.glob("*.py"))
-        nb_export(notebook, lib_path=package)
+        nb_export(notebook, lib_path=package, mod_maker=_new_module)
         modules += sorted(set(target.glob("*.py")) - before)
     for module in modules:
         compile(module.read_text(encoding="utf-8"), module.name, "exec")
     return modules
+
+
+def _new_module(**options):
+    """A module is written anew, and a second one of the same notebook, `#| export transformer.<name>`, too."""
+    return ModuleMaker(**(options | {"is_new": True}))
 
 
 if __name__ == "__main__":
