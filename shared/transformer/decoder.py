@@ -97,7 +97,7 @@ class TransformerDecoder(nn.Module):
             raise ValueError("memory_mask was given without a memory")
         return _as_boolean("memory_mask", memory_mask, memory.shape[:2])[:, None, None, :]
 
-# %% ../../notebooks/06_decoder.ipynb #def-check-cache-cache-blocks-input
+# %% ../../notebooks/06_decoder.ipynb #def-check-cache-cache-blocks-input-2
 def _check_cache(cache, blocks, input_ids):
     """→ how many tokens it holds."""
     if not isinstance(cache, KeyValueCache):
@@ -145,6 +145,34 @@ def _real_so_far(input_ids, attention_mask, pad_id, cache, cached):
     if not cached:
         return real
     return torch.cat([real.new_ones(B, cached) if before is None else before, real], dim=1)
+
+
+def _described(thing):
+    return f"{thing.dtype} {tuple(thing.shape)}" if isinstance(thing, torch.Tensor) else type(thing).__name__
+
+
+def _check_sampling(vocab_size, temperature, top_k, top_p):
+    for name, number in (("temperature", temperature), ("top_p", 1 if top_p is None else top_p)):
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise TypeError(f"{name} must be a number, got {number!r}")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
+    if top_k is not None:
+        if type(top_k) is not int:
+            raise TypeError(f"top_k must be a whole number, got {top_k!r}")
+        if not 1 <= top_k <= vocab_size:
+            raise ValueError(f"top_k must be from 1 to vocab_size = {vocab_size}, got {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+def _check_generation(prompt_ids, max_new_tokens, eos_id, vocab_size, max_seq_len):
+    _check_ids("prompt_ids", prompt_ids, vocab_size)
+    _check_sizes(at_least=0, max_new_tokens=max_new_tokens)
+    if prompt_ids.size(1) + max_new_tokens > max_seq_len:
+        raise ValueError(f"a text has at most max_seq_len = {max_seq_len} tokens, got a prompt of "
+                         f"{prompt_ids.size(1)} and {max_new_tokens} new ones")
+    _check_id("eos_id", eos_id, vocab_size)
 
 # %% ../../notebooks/06_decoder.ipynb #class-gptmodel-nn-module-a-decoder
 class GPTModel(nn.Module):
@@ -250,34 +278,6 @@ def _probs(logits, temperature, top_k, top_p):
         probs = torch.zeros_like(probs).scatter(-1, order, ranked)
         probs = probs / probs.sum(dim=-1, keepdim=True)
     return probs
-
-# %% ../../notebooks/06_decoder.ipynb #def-described-thing-return-f-thing-2
-def _described(thing):
-    return f"{thing.dtype} {tuple(thing.shape)}" if isinstance(thing, torch.Tensor) else type(thing).__name__
-
-
-def _check_sampling(vocab_size, temperature, top_k, top_p):
-    for name, number in (("temperature", temperature), ("top_p", 1 if top_p is None else top_p)):
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise TypeError(f"{name} must be a number, got {number!r}")
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
-    if top_k is not None:
-        if type(top_k) is not int:
-            raise TypeError(f"top_k must be a whole number, got {top_k!r}")
-        if not 1 <= top_k <= vocab_size:
-            raise ValueError(f"top_k must be from 1 to vocab_size = {vocab_size}, got {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
-
-
-def _check_generation(prompt_ids, max_new_tokens, eos_id, vocab_size, max_seq_len):
-    _check_ids("prompt_ids", prompt_ids, vocab_size)
-    _check_sizes(at_least=0, max_new_tokens=max_new_tokens)
-    if prompt_ids.size(1) + max_new_tokens > max_seq_len:
-        raise ValueError(f"a text has at most max_seq_len = {max_seq_len} tokens, got a prompt of "
-                         f"{prompt_ids.size(1)} and {max_new_tokens} new ones")
-    _check_id("eos_id", eos_id, vocab_size)
 
 # %% ../../notebooks/06_decoder.ipynb #class-keyvaluecache-the-keys-and-values
 class KeyValueCache:
