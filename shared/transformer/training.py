@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['AdamW', 'adamw_update', 'decay_groups', 'clip_grad_norm', 'warmup_inverse_sqrt', 'warmup_cosine', 'length_buckets',
-           'pad_rows']
+           'pad_rows', 'random_states', 'restore_random_states', 'write_checkpoint', 'read_checkpoint', 'Checkpoints',
+           'mean_loss', 'accumulate_gradients', 'Trainer']
 
-# %% ../../notebooks/08_training.ipynb #import-contextlib-import-hashlib-import
+# %% ../../notebooks/08_training.ipynb #import-contextlib-import-hashlib-import-2
 import contextlib
 import hashlib
 import io
@@ -16,6 +17,7 @@ import os
 import pathlib
 import random
 import sys
+import warnings
 
 import torch
 import torch.distributed as dist
@@ -153,3 +155,405 @@ def pad_rows(rows, pad_id):
     """Rows of ids of any lengths, as tensors or lists → (B, T) int64, filled up with pad_id at the right."""
     rows = [torch.as_tensor(row, dtype=torch.int64) for row in rows]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad_id)
+
+# %% ../../notebooks/08_training.ipynb #def-random-states-generators-the-states
+def random_states(generators=()):
+    """The states of all randomness as plain numbers and tensors: PyTorch's, CUDA's, Python's, NumPy's.
+
+    generators: further sources to keep, such as a torch.Generator, random.Random or numpy.random.Generator.
+    """
+    states = {"torch": torch.get_rng_state(), "python": random.getstate(), "cuda": [], "numpy": None,
+              "generators": [_state(source) for source in generators]}
+    if torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    if "numpy" in sys.modules:
+        states["numpy"] = _plain(sys.modules["numpy"].random.get_state(legacy=False))
+    return states
+
+
+def restore_random_states(states, generators=()):
+    """Go on as at the moment of `random_states`."""
+    torch.set_rng_state(states["torch"])
+    random.setstate(states["python"])
+    for device, state in zip(range(torch.cuda.device_count()), states["cuda"]):
+        torch.cuda.set_rng_state(state, device)
+    if states["numpy"] is not None and "numpy" in sys.modules:
+        sys.modules["numpy"].random.set_state(states["numpy"])
+    if len(generators) != len(states["generators"]):
+        raise ValueError(f"generators must be {len(states['generators'])}, as before, got {len(generators)}")
+    for source, state in zip(generators, states["generators"]):
+        _set_state(source, state)
+
+# %% ../../notebooks/08_training.ipynb #def-state-source-if-isinstance-source-2
+def _state(source):
+    if isinstance(source, torch.Generator):
+        return source.get_state()
+    return source.getstate() if isinstance(source, random.Random) else _plain(source.bit_generator.state)
+
+
+def _set_state(source, state):
+    if isinstance(source, torch.Generator):
+        source.set_state(state)
+    elif isinstance(source, random.Random):
+        source.setstate(state)
+    else:
+        source.bit_generator.state = state
+
+
+def _plain(state):
+    """NumPy's arrays within a state as lists: whoever reads a checkpoint needs neither NumPy nor trust."""
+    if isinstance(state, dict):
+        return {name: _plain(value) for name, value in state.items()}
+    return state.tolist() if hasattr(state, "tolist") else state
+
+# %% ../../notebooks/08_training.ipynb #def-write-checkpoint-path-state-write
+def write_checkpoint(path, state):
+    """Write `state` beside `path`, whole or not at all, and return where: its checksum is added to the name.
+
+    First a temporary file, which is forced onto the disk, and only then the name: whatever happens in between,
+    there never is half a checkpoint. `torch.load` reads it.   Raises OSError where the disk fails.
+    """
+    buffer, path = io.BytesIO(), pathlib.Path(path)
+    torch.save(state, buffer)
+    target = path.with_name(f"{path.name}_{_checksum(buffer.getbuffer())}.pt")
+    half = target.with_name(f".{target.name}.half")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(half, "wb") as file:
+                file.write(buffer.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(half, target)
+        finally:
+            half.unlink(missing_ok=True)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise OSError(f"{path.name} cannot be saved, what is in {path.parent} is unharmed: {error}") from error
+    return target
+
+
+def _checksum(content):
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _flush_folder(folder):
+    if os.name == "posix":                                                  # elsewhere folders cannot be opened
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)                                                # now its name, too, is on the disk
+        finally:
+            os.close(number)
+
+# %% ../../notebooks/08_training.ipynb #def-read-checkpoint-path-what-write-2
+def read_checkpoint(path):
+    """What `write_checkpoint` wrote, on the CPU. Raises ValueError where a byte of it differs."""
+    path = pathlib.Path(path)
+    content = path.read_bytes()
+    if _checksum(content) != path.stem.rpartition("_")[2]:
+        raise ValueError(f"{path} is damaged: its {len(content):,} bytes do not have the checksum in its name")
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+# %% ../../notebooks/08_training.ipynb #class-checkpoints-the-checkpoints-in-a-2
+class Checkpoints:
+    """The checkpoints in a folder, of which the last `keep` stay, and the one with the smallest loss.
+
+    A file's name tells its step, its loss (or nan) and its checksum.   Raises ValueError for a keep below 1.
+    """
+
+    def __init__(self, folder, keep=2):
+        _check_sizes(keep=keep)
+        self.folder, self.keep = pathlib.Path(folder), keep
+
+    def paths(self):
+        """Those that are there, by their steps."""
+        return sorted(self.folder.glob("step_*_loss_*_*.pt"))
+
+    def best(self):
+        """The one with the smallest loss; None where none has one."""
+        return min((path for path in self.paths() if math.isfinite(_loss_of(path))), key=_loss_of, default=None)
+
+    def is_best(self, loss):
+        """Whether this loss is smaller than that of every checkpoint here; None is not."""
+        best = self.best()
+        return loss is not None and math.isfinite(loss) and (best is None or loss < _loss_of(best))
+
+    def save(self, step, state, loss=None):
+        """Write `state`, then remove what need not stay. Raises OSError as `write_checkpoint`."""
+        loss = math.nan if loss is None else loss
+        new = write_checkpoint(self.folder / f"step_{step:08d}_loss_{loss:.6f}", state)
+        for path in self.paths()[:-self.keep]:
+            if path not in (new, self.best()):
+                path.unlink()
+        for half in self.folder.glob(".step_*.half"):                       # of a process that was killed
+            half.unlink()
+        return new
+
+    def load(self):
+        """The latest state that can be read, None where there is none; a damaged one is renamed, and warned of.
+
+        Raises ValueError where all are damaged.
+        """
+        damaged = []
+        for path in reversed(self.paths()):
+            try:
+                return read_checkpoint(path)
+            except ValueError as error:
+                path.rename(path.with_suffix(".damaged"))
+                damaged.append(str(error))
+                warnings.warn(f"{error}; the one before is read", stacklevel=2)
+        if damaged:
+            raise ValueError(f"no checkpoint can be read: {'; '.join(damaged)}")
+        return None
+
+
+def _loss_of(path):
+    return float(path.stem.split("_")[3])
+
+# %% ../../notebooks/08_training.ipynb #def-processes-which-process-this-is-2
+def _processes():
+    """Which process this is, and how many train together: (0, 1) where it is alone."""
+    together = dist.is_available() and dist.is_initialized()
+    return (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
+
+
+def _summed(numbers, device):
+    """Each of these numbers, summed over all processes."""
+    if _processes()[1] == 1:
+        return numbers
+    numbers = torch.tensor(numbers, dtype=torch.float64, device=device)
+    dist.all_reduce(numbers)
+    return numbers.tolist()
+
+
+def _gathered(thing):
+    """The things of all processes, as a list."""
+    things = [thing] * _processes()[1]
+    if len(things) > 1:
+        dist.all_gather_object(things, thing)
+    return things
+
+
+def _of_first(thing):
+    """The thing of the first process, in all of them."""
+    things = [thing]
+    if _processes()[1] > 1:
+        dist.broadcast_object_list(things)
+    return things[0]
+
+# %% ../../notebooks/08_training.ipynb #torch-no-grad-def-mean-loss
+@torch.no_grad()
+def mean_loss(model, batches, loss):
+    """The mean loss of a token over all `batches`: all losses summed, over all tokens counted.
+
+    loss: as in `Trainer`.   Processes that train together share the work.
+    Raises ValueError where no token counts.
+    """
+    rank, world = _processes()
+    total, tokens = 0.0, 0.0
+    for batch in itertools.islice(batches, rank, None, world):
+        loss_sum, count = loss(model, batch)
+        total, tokens = total + float(loss_sum), tokens + float(count)
+    total, tokens = _summed([total, tokens], next(model.parameters()).device)
+    if not tokens:
+        raise ValueError("batches must have a token that counts, got none")
+    return total / tokens
+
+# %% ../../notebooks/08_training.ipynb #def-accumulate-gradients-model-batches-l
+def accumulate_gradients(model, batches, loss, scaler=None, precision="float32"):
+    """Leave the gradient of the mean loss over the tokens of all `batches`, as if these were one large batch.
+
+    Their sums of losses are added and divided by the number of all tokens, those of other processes included.
+    scaler: a GradScaler, by whose factor the gradient is then still too large.   precision: as in `Trainer`.
+    Returns the mean loss, the number of tokens, and the sum of each batch's losses in this process.
+    """
+    device, world = next(model.parameters()).device, _processes()[1]
+    losses, tokens, share = [], 0.0, None
+    for number, batch in enumerate(batches, 1):
+        together = number == len(batches) or world == 1                     # processes meet once a step
+        with contextlib.nullcontext() if together else model.no_sync():
+            with _autocast(device, precision):
+                loss_sum, count = loss(model, batch)
+            if share is None:                                               # float16 needs moderate numbers
+                share = max(1.0, _summed([float(count)], device)[0])
+            scaled = loss_sum / share
+            (scaled if scaler is None else scaler.scale(scaled)).backward()
+        losses.append(float(loss_sum.detach()))
+        tokens += float(count)
+    total, tokens = _summed([sum(losses), tokens], device)
+    if not tokens:
+        raise ValueError("batches must have a token that counts, got none")
+    for parameter in model.parameters():                                    # by the number of tokens, after all
+        if parameter.grad is not None:
+            parameter.grad.mul_(share * world / tokens)                     # DistributedDataParallel: / world
+    return total / tokens, tokens, losses
+
+
+def _autocast(device, precision):
+    return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
+
+# %% ../../notebooks/08_training.ipynb #class-trainer-a-training-loop-for-2
+class Trainer:
+    """A training loop for any model; killed at any moment, it resumes, and ends with the same weights.
+
+    loss: a function of the model and a batch → (sum of the losses, number of tokens that count).
+    batches: a function of the epoch, 0, 1, … → its batches, the same ones whenever it is asked.
+    schedule: a function of the step, counted from 1 → by what every learning rate is multiplied.
+    accumulate: batches that make one step together; several processes (`torchrun`) deal them out.
+    max_norm: of the gradient.   precision: "float32", or for autocast "bfloat16" or "float16".
+    evaluate: a function of the model → {name: number}, called every `evaluate_every` steps and at the end.
+    folder: for checkpoints, every `save_every` steps, at the best "loss" and at the end; `keep` of them stay.
+    callbacks: functions of the trainer and of what a step tells, a dict; they may set `stopped`.
+    generators: further sources of randomness, see `random_states`.   compile: by torch.compile.
+    Raises TypeError and ValueError for arguments that do not fit.
+    """
+
+    def __init__(self, model, optimizer, loss, batches, schedule=None, accumulate=1, max_norm=math.inf,
+                 precision="float32", evaluate=None, evaluate_every=100, folder=None, save_every=100, keep=2,
+                 callbacks=(), generators=(), compile=False):
+        rank, world = _processes()
+        _check_trainer(precision, loss, batches, schedule, evaluate, *callbacks)
+        _check_sizes(accumulate=accumulate, evaluate_every=evaluate_every, save_every=save_every)
+        if accumulate % world:
+            raise ValueError(f"accumulate must be a multiple of the {world} processes, got {accumulate}")
+        self.model, self.optimizer, self.loss, self.batches = model, optimizer, loss, batches
+        self.schedule, self.accumulate = schedule, accumulate
+        self.max_norm, self.precision = max_norm, precision
+        self.evaluate, self.evaluate_every, self.save_every = evaluate, evaluate_every, save_every
+        self.callbacks, self.generators = callbacks, generators
+        self.checkpoints = None if folder is None else Checkpoints(folder, keep)
+        self.step, self.position, self.stopped = 0, (0, 0), False           # epoch, batches done in it
+        self.device = next(model.parameters()).device
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.called = torch.compile(model) if compile else model            # what the loss calls
+        if world > 1:
+            self.called = torch.nn.parallel.DistributedDataParallel(self.called)
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+
+    def train(self, steps):
+        """Train until `steps` steps are done in all, or a callback stops it.
+
+        Raises FloatingPointError, with step and batch, for a loss or gradient that is NaN or infinite, OSError for
+        a checkpoint that cannot be saved. The weights stay good, and `train` may be called again.
+        """
+        self._check_folder()
+        stream = self._stream()
+        self.model.train()
+        while self.step < steps and not self.stopped:
+            told = self._step(stream)
+            if self.evaluate and (self.step == steps or self.step % self.evaluate_every == 0):
+                told["evaluated"] = self.evaluated()
+            for callback in self.callbacks:
+                callback(self, told)
+            self._save_if_due(steps, told.get("evaluated", {}).get("loss"))
+
+    def _stream(self):
+        """Batches without end, from where the last step stopped: (epoch, batches of it done by then), batch."""
+        epoch, done = self.position
+        while True:
+            for done, batch in enumerate(itertools.islice(self.batches(epoch), done, None), done + 1):
+                yield (epoch, done), batch
+            if not done:
+                raise ValueError(f"batches must give at least one batch an epoch, got none in epoch {epoch}")
+            epoch, done = epoch + 1, 0
+
+    def _step(self, stream):
+        """One step: learning rates, gradient, its scale, its length, new weights."""
+        step, (rank, world) = self.step + 1, _processes()
+        drawn = list(itertools.islice(stream, self.accumulate))
+        mine = drawn[rank::world]
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * (self.schedule(step) if self.schedule else 1.0)
+        self.optimizer.zero_grad()
+        loss, tokens, losses = accumulate_gradients(self.called, [batch for _, batch in mine], self.loss,
+                                                    self.scaler, self.precision)
+        if not math.isfinite(loss):
+            wrong = [position for (position, _), loss_sum in zip(mine, losses) if not math.isfinite(loss_sum)]
+            raise FloatingPointError(f"the loss is {loss} at step {step}, {_places(wrong)}")
+        self.scaler.unscale_(self.optimizer)
+        norm = float(clip_grad_norm(self.model.parameters(), self.max_norm))
+        if not math.isfinite(norm) and not (self.scaler.is_enabled() and self.scaler.get_scale() >= 1):
+            raise FloatingPointError(f"the gradient's length is {norm} at step {step}, "
+                                     f"{_places([position for position, _ in mine])}")
+        self.scaler.step(self.optimizer)                                    # float16: not after an overflow
+        self.scaler.update()
+        self.step, self.position = step, drawn[-1][0]
+        return {"step": step, "loss": loss, "tokens": int(tokens), "norm": norm,
+                "lr": self.optimizer.param_groups[0]["lr"]}
+
+    def evaluated(self):
+        """What `evaluate` says: without dropout and gradients, and without a trace in the random states."""
+        states = random_states(self.generators)
+        training = [part for part in self.model.modules() if part.training]
+        self.model.eval()
+        try:
+            with torch.no_grad(), _autocast(self.device, self.precision):
+                return self.evaluate(self.model)
+        finally:
+            restore_random_states(states, self.generators)
+            for part in training:
+                part.training = True
+
+    def _save_if_due(self, steps, loss):
+        self.stopped = _of_first(self.stopped)                              # processes decide together
+        due = self.step == steps or self.stopped or self.step % self.save_every == 0
+        if self.checkpoints and (due or _of_first(self.checkpoints.is_best(loss))):
+            self.save(loss)
+
+    def save(self, loss=None):
+        """Save a checkpoint now; the one with the smallest loss is the best."""
+        states = _gathered(random_states(self.generators))
+        if _processes()[0] == 0:
+            self._folder().save(self.step, {
+                "step": self.step, "position": self.position, "stopped": self.stopped, "random": states,
+                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "callbacks": {type(part).__name__: part.state_dict() for part in self._remembering()}}, loss)
+
+    def resume(self):
+        """Go on from the latest checkpoint, if there is one; returns the number of steps that are done."""
+        rank, _ = _processes()
+        state = _of_first(self._folder().load() if rank == 0 else None)
+        if state is None:
+            return 0
+        self.step, self.position, self.stopped = state["step"], tuple(state["position"]), state["stopped"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        for part in self._remembering():
+            part.load_state_dict(state["callbacks"].get(type(part).__name__, part.state_dict()))
+        restore_random_states(state["random"][min(rank, len(state["random"]) - 1)], self.generators)
+        if rank >= len(state["random"]):                                    # a process more than then
+            torch.manual_seed(torch.initial_seed() + self.step + rank)
+        return self.step
+
+    def _remembering(self):
+        return [callback for callback in self.callbacks if hasattr(callback, "state_dict")]
+
+    def _folder(self):
+        if self.checkpoints is None:
+            raise ValueError("checkpoints need a folder: Trainer(…, folder=…)")
+        return self.checkpoints
+
+    def _check_folder(self):
+        newest = self.checkpoints.paths()[-1:] if self.checkpoints else []
+        if newest and int(newest[0].name.split("_")[1]) > self.step:
+            raise ValueError(f"{newest[0]} is of a later step than {self.step}: call resume() first, or choose "
+                             f"another folder")
+
+# %% ../../notebooks/08_training.ipynb #def-places-positions-batches-join-f
+def _places(positions):
+    batches = ", ".join(f"batch {done} of epoch {epoch}" for epoch, done in positions)
+    return f"in {batches}" if batches else "in another process"
+
+
+def _check_trainer(precision, *functions):
+    if precision not in ("float32", "bfloat16", "float16"):
+        raise ValueError(f'precision must be "float32", "bfloat16" or "float16", got {precision!r}')
+    for name, function in zip(("loss", "batches", "schedule", "evaluate"), functions):
+        if not callable(function) and not (function is None and name in ("schedule", "evaluate")):
+            raise TypeError(f"{name} must be a function, got {type(function).__name__}")
+    for callback in functions[4:]:
+        if not callable(callback):
+            raise TypeError(f"callbacks must be functions, got {type(callback).__name__}")
