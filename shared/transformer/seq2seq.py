@@ -99,18 +99,19 @@ class Transformer(nn.Module):
             target_mask = _as_boolean("target_mask", target_mask, (B, T))
         return self.output(self.decoder(target_ids, target_mask, memory, memory_mask, cache))
 
-# %% ../../notebooks/07_seq2seq.ipynb #def-initialise-transformer-model-draw-th-2
+# %% ../../notebooks/07_seq2seq.ipynb #def-initialise-transformer-model-draw-th
 def initialise_transformer(model):
     """Draw the matrices of a `Transformer` anew: Xavier's uniform numbers in its blocks, as the paper's code.
 
-    Embeddings and scores start with deviation 0.02 (`initialise`), not with the d_model^-0.5 of the paper's
-    code: where they are one matrix, each token would then score itself high, and the first loss be above ln V.
+    Embeddings and scores start with deviation 1 / (3 √d_model), a third of that in the paper's code: where they
+    are one matrix, a token would otherwise score itself high at the start, and the first loss be above ln V.
     """
     for stack in (model.encoder, model.decoder):
         for part in stack.blocks.modules():
             if isinstance(part, nn.Linear):
                 nn.init.xavier_uniform_(part.weight)
-    nn.init.normal_(model.output.weight, std=0.02)
+    for words in (model.encoder.embedding.words, model.decoder.embedding.words, model.output):
+        nn.init.normal_(words.weight, std=1 / (3 * math.sqrt(model.decoder.d_model)))
 
 
 def _check_sharing(sharing, vocab_size, target_vocab_size):

@@ -35,7 +35,7 @@ MISTAKES = (
     Mistake("padding or causal, not and", "mask & real[:, None, None, :]", "mask | real[:, None, None, :]"),
     Mistake("padding hides queries, not keys", "mask & real[:, None, None, :]", "mask & real[:, None, -T:, None]"),
     Mistake("attention_mask ignored", "if attention_mask is not None:\n        return", "if False:\n        return"),
-    Mistake("mask of the memory ignored", "memory, memory_mask, None if cache", "memory, None, None if cache"),
+    Mistake("mask of the memory ignored", "memory, memory_mask, **caches)", "memory, None, **caches)"),
     Mistake("no norm after the last block", "return x if self.norm is None else self.norm(x)", "return x"),
     Mistake("post-norm with one norm more", STACKED, "self.norm = None\n        if True:"),
     Mistake("the last norm has another eps", 'given = {} if eps is None else {"eps": eps}', "given = {}"),
