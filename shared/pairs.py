@@ -95,7 +95,12 @@ class NumberWords:
         return _padded(sources), _padded(targets)
 
     def batches(self, size=64):
-        """A function for `shared.fit.fit` that draws the pairs of `size` numbers of `train`, each as often."""
+        """A function for `shared.fit.fit` that draws the pairs of `size` numbers of `train`, each as often.
+
+        Raises ValueError for size < 1.
+        """
+        if size < 1:
+            raise ValueError(f"size must be at least 1, got {size}")
         return lambda rng: self.pairs(self.train[place] for place in rng.integers(len(self.train), size).tolist())
 
     def decode(self, ids):
@@ -104,7 +109,8 @@ class NumberWords:
         A `PAD`, or a second `BOS`, is shown as such. Raises ValueError for other shapes and for ids out of range.
         """
         if ids.dim() != 2 or not (ids.numel() == 0 or 0 <= ids.min() <= ids.max() < self.target_size):
-            raise ValueError(f"ids must be of shape (B, T), from 0 to {self.target_size - 1}, got {ids}")
+            given = f"{ids.min().item()} to {ids.max().item()}" if ids.dim() == 2 else f"shape {tuple(ids.shape)}"
+            raise ValueError(f"ids must be of shape (B, T), from 0 to {self.target_size - 1}, got {given}")
         return [self._text_of(row) for row in ids.tolist()]
 
     def _text_of(self, row):
@@ -113,7 +119,7 @@ class NumberWords:
         return "".join(self.letters[letter] for letter in row)
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=65_536, typed=True)        # 4.0 is not 4
 def _written(number, language):
     if type(number) is not int:
         raise TypeError(f"a number must be an int, got {number!r}")
