@@ -392,7 +392,7 @@ def accumulate_gradients(model, batches, loss, scaler=None, precision="float32")
 def _autocast(device, precision):
     return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
 
-# %% ../../notebooks/08_training.ipynb #class-trainer-a-training-loop-for-2
+# %% ../../notebooks/08_training.ipynb #class-trainer-a-training-loop-for
 class Trainer:
     """A training loop for any model; killed at any moment, it resumes, and ends with the same weights.
 
@@ -434,8 +434,8 @@ class Trainer:
     def train(self, steps):
         """Train until `steps` steps are done in all, or a callback stops it.
 
-        Raises FloatingPointError, with step and batch, for a loss or gradient that is NaN or infinite, OSError for
-        a checkpoint that cannot be saved. The weights stay good, and `train` may be called again.
+        Raises FloatingPointError, with step and batch, for a loss or gradient that is not finite, OSError where no
+        checkpoint can be saved; the weights stay good, and `train` may be called again.
         """
         self._check_folder()
         stream = self._stream()
@@ -443,7 +443,7 @@ class Trainer:
         while self.step < steps and not self.stopped:
             told = self._step(stream)
             if self.evaluate and (self.step == steps or self.step % self.evaluate_every == 0):
-                told["evaluated"] = self.evaluated()
+                told["evaluated"] = self.ask(self.evaluate)
             for callback in self.callbacks:
                 callback(self, told)
             self._save_if_due(steps, told.get("evaluated", {}).get("loss"))
@@ -482,14 +482,14 @@ class Trainer:
         return {"step": step, "loss": loss, "tokens": int(tokens), "norm": norm,
                 "lr": self.optimizer.param_groups[0]["lr"]}
 
-    def evaluated(self):
-        """What `evaluate` says: without dropout and gradients, and without a trace in the random states."""
+    def ask(self, function):
+        """What `function` says of the model: without dropout and gradients, and no trace in random states."""
         states = random_states(self.generators)
         training = [part for part in self.model.modules() if part.training]
         self.model.eval()
         try:
             with torch.no_grad(), _autocast(self.device, self.precision):
-                return self.evaluate(self.model)
+                return function(self.model)
         finally:
             restore_random_states(states, self.generators)
             for part in training:
@@ -509,7 +509,7 @@ class Trainer:
                 "step": self.step, "position": self.position, "stopped": self.stopped, "random": states,
                 "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
                 "scaler": self.scaler.state_dict(),
-                "callbacks": {type(part).__name__: part.state_dict() for part in self._remembering()}}, loss)
+                "callbacks": {name: part.state_dict() for name, part in self._remembering()}}, loss)
 
     def resume(self):
         """Go on from the latest checkpoint, if there is one; returns the number of steps that are done."""
@@ -521,15 +521,16 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        for part in self._remembering():
-            part.load_state_dict(state["callbacks"].get(type(part).__name__, part.state_dict()))
+        for name, part in self._remembering():
+            part.load_state_dict(state["callbacks"].get(name, part.state_dict()))
         restore_random_states(state["random"][min(rank, len(state["random"]) - 1)], self.generators)
         if rank >= len(state["random"]):                                    # a process more than then
             torch.manual_seed(torch.initial_seed() + self.step + rank)
         return self.step
 
     def _remembering(self):
-        return [callback for callback in self.callbacks if hasattr(callback, "state_dict")]
+        return [(f"{type(part).__name__} {number}", part) for number, part in enumerate(self.callbacks)
+                if hasattr(part, "state_dict")]
 
     def _folder(self):
         if self.checkpoints is None:

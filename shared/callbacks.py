@@ -1,0 +1,167 @@
+"""What may look on while `Trainer` trains: a line that counts, a log, a live curve, samples, and a reason to stop.
+
+Each is called after every step with the trainer and a dict: step, loss, tokens, norm, lr, and where it was evaluated,
+`evaluated`. Of several processes the first one alone writes and shows.
+"""
+
+import csv
+import math
+import os
+import pathlib
+import time
+
+import torch.distributed
+from IPython.display import display, update_display
+
+from . import figures, fit
+from .explore import _bundle
+
+
+def _first_process():
+    return not (torch.distributed.is_initialized() and torch.distributed.get_rank())
+
+
+class Progress:
+    """The line of `shared.fit` that counts the steps. steps: how many there will be."""
+
+    def __init__(self, steps):
+        self.line = fit.Progress(steps)
+
+    def __call__(self, trainer, told):
+        self.line(told["step"], told["loss"])
+
+
+class CSVLog:
+    """One row a step in a file for spreadsheets and `read_log`; columns of what was not evaluated are empty.
+
+    names: of what `evaluate` returns.   Where a run goes on from a checkpoint, the rows after that are written anew.
+    """
+
+    def __init__(self, path, names=("loss",)):
+        self.path, self.names, self.start = pathlib.Path(path), tuple(names), None
+        self.columns = ("step", "loss", "tokens", "norm", "lr", "seconds", *(f"evaluated {name}" for name in self.names))
+
+    def __call__(self, trainer, told):
+        if not _first_process():
+            return
+        if self.start is None:
+            self.start = time.perf_counter()
+            self._begin(told["step"])
+        evaluated = told.get("evaluated", {})
+        row = told | {"seconds": round(time.perf_counter() - self.start, 3)}
+        row |= {f"evaluated {name}": evaluated[name] for name in self.names if name in evaluated}
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow([row.get(column, "") for column in self.columns])
+
+    def _begin(self, step):
+        """Keep the whole rows of earlier steps, if there are any, and write them with the header."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [row for row in read_log(self.path) if row["step"] < step] if self.path.exists() else []
+        half = self.path.with_name(f".{self.path.name}.half")
+        with open(half, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(self.columns)
+            writer.writerows([row.get(column, "") for column in self.columns] for row in kept)
+        os.replace(half, self.path)
+
+
+def read_log(path):
+    """The rows of a `CSVLog`, as dicts of numbers without what is empty; a last row cut off is left out."""
+    with open(path, newline="", encoding="utf-8") as file:
+        whole = [line for line in file if line.endswith("\n")]
+    rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(whole)]
+    return [row | {"step": int(row["step"])} for row in rows]
+
+
+class LiveCurve:
+    """The losses as a picture that grows while a notebook's cell trains. `losses`, `evaluated`: [(step, loss), …].
+
+    steps: how many there will be, the length of the axis.   every: steps between two pictures.
+    floor: a loss that no model can go below, drawn as a line.   alt: for those who cannot see it.
+    """
+
+    def __init__(self, steps, every=None, floor=None, alt="The loss of each step falls as training goes on."):
+        self.steps, self.every, self.floor, self.alt = steps, every or max(1, steps // 20), floor, alt
+        self.losses, self.evaluated, self.handle = [], [], None
+
+    def __call__(self, trainer, told):
+        self.losses.append((told["step"], told["loss"]))
+        if "evaluated" in told:
+            self.evaluated.append((told["step"], told["evaluated"]["loss"]))
+        if _first_process() and (self.handle is None or told["step"] % self.every == 0 or told["step"] == self.steps):
+            self._show(last=told["step"] == self.steps)
+
+    def draw(self):
+        """The picture, a matplotlib Figure."""
+        figure, (ax,) = figures.new(6.4, 2.8)
+        ax.plot(*zip(*self.losses), color=figures.FAINT, linewidth=1, label="each step")
+        if self.evaluated:
+            ax.plot(*zip(*self.evaluated), color=figures.QUERY, marker="o", markersize=3, label="evaluated")
+        if self.floor is not None:
+            ax.axhline(self.floor, color=figures.VALUE, linestyle="--", linewidth=1, label="lowest possible")
+        ax.set(xlim=(0, self.steps), xlabel="step", ylabel="loss of a token")
+        ax.legend(frameon=False, loc="upper right")
+        return figure
+
+    def _show(self, last):
+        data, metadata = _bundle(self.draw(), self.alt, small=last)
+        if self.handle is None:
+            self.handle = display(data, raw=True, metadata=metadata, display_id=True) or False
+        elif self.handle:                                   # False: not in a notebook
+            update_display(data, raw=True, metadata=metadata, display_id=self.handle.display_id)
+
+
+class Samples:
+    """What the model writes on its way: `texts`, [(step, text), …].
+
+    write: a function of the model → text.   every: steps between two.   tell: is given each line, such as `print`.
+    """
+
+    def __init__(self, write, every, tell=None):
+        self.write, self.every, self.tell, self.texts = write, every, tell, []
+
+    def __call__(self, trainer, told):
+        if told["step"] % self.every == 0:
+            self.texts.append((told["step"], trainer.ask(self.write)))
+            if self.tell and _first_process():
+                self.tell(f"step {told['step']}: {self.texts[-1][1]}")
+
+    def state_dict(self):
+        """What a checkpoint keeps."""
+        return {"texts": list(self.texts)}
+
+    def load_state_dict(self, state):
+        """Go on from there."""
+        self.texts = [tuple(text) for text in state["texts"]]
+
+
+class EarlyStopping:
+    """Stops after `patience` evaluations in a row that were no better than the best before.
+
+    name: of what `evaluate` returns, something to make smaller.   Raises ValueError for a patience below 1.
+    """
+
+    def __init__(self, patience, name="loss"):
+        if not patience >= 1:
+            raise ValueError(f"patience must be at least 1, got {patience!r}")
+        self.patience, self.name = patience, name
+        self.best, self.waited = math.inf, 0
+
+    def __call__(self, trainer, told):
+        if "evaluated" not in told:
+            return
+        value = told["evaluated"][self.name]
+        if value < self.best:                               # NaN is not
+            self.best, self.waited = value, 0
+        else:
+            self.waited += 1
+        if self.waited >= self.patience:
+            trainer.stopped = True
+
+    def state_dict(self):
+        """What a checkpoint keeps."""
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state):
+        """Go on from there."""
+        self.best, self.waited = state["best"], state["waited"]
