@@ -392,7 +392,7 @@ def accumulate_gradients(model, batches, loss, scaler=None, precision="float32")
 def _autocast(device, precision):
     return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
 
-# %% ../../notebooks/08_training.ipynb #class-trainer-a-training-loop-for
+# %% ../../notebooks/08_training.ipynb #class-trainer-a-training-loop-for-2
 class Trainer:
     """A training loop for any model; killed at any moment, it resumes, and ends with the same weights.
 
@@ -412,7 +412,7 @@ class Trainer:
                  precision="float32", evaluate=None, evaluate_every=100, folder=None, save_every=100, keep=2,
                  callbacks=(), generators=(), compile=False):
         rank, world = _processes()
-        _check_trainer(precision, loss, batches, schedule, evaluate, *callbacks)
+        _check_trainer(precision, max_norm, loss, batches, schedule, evaluate, *callbacks)
         _check_sizes(accumulate=accumulate, evaluate_every=evaluate_every, save_every=save_every)
         if accumulate % world:
             raise ValueError(f"accumulate must be a multiple of the {world} processes, got {accumulate}")
@@ -434,8 +434,8 @@ class Trainer:
     def train(self, steps):
         """Train until `steps` steps are done in all, or a callback stops it.
 
-        Raises FloatingPointError, with step and batch, for a loss or gradient that is not finite, OSError where no
-        checkpoint can be saved; the weights stay good, and `train` may be called again.
+        Raises FloatingPointError, with step and batch, for a loss or gradient that is not finite, OSError where
+        no checkpoint can be saved; the weights stay good, and `train` may be called again.
         """
         self._check_folder()
         stream = self._stream()
@@ -543,13 +543,15 @@ class Trainer:
             raise ValueError(f"{newest[0]} is of a later step than {self.step}: call resume() first, or choose "
                              f"another folder")
 
-# %% ../../notebooks/08_training.ipynb #def-places-positions-batches-join-f
+# %% ../../notebooks/08_training.ipynb #def-places-positions-batches-join-f-2
 def _places(positions):
     batches = ", ".join(f"batch {done} of epoch {epoch}" for epoch, done in positions)
     return f"in {batches}" if batches else "in another process"
 
 
-def _check_trainer(precision, *functions):
+def _check_trainer(precision, max_norm, *functions):
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be above 0, got {max_norm!r}")
     if precision not in ("float32", "bfloat16", "float16"):
         raise ValueError(f'precision must be "float32", "bfloat16" or "float16", got {precision!r}')
     for name, function in zip(("loss", "batches", "schedule", "evaluate"), functions):
