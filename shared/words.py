@@ -1,6 +1,11 @@
-"""Real words as ids: a vocabulary of the training set's words, and stand-ins for those that it does not hold."""
+"""Real words as ids: a vocabulary of the training set's words, and stand-ins for those that it does not hold.
+
+Also what a model says of real texts, and two readers that need no model: they know words alone, whatever stands around.
+"""
 
 import collections
+import itertools
+import math
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -69,3 +74,53 @@ def batches(vocabulary, texts, answers, size=32, coarse=0.2):
         return torch.where(rng.uniform(*seen.shape) < coarse, hidden, seen), right
 
     return draw
+
+
+@torch.no_grad()
+def answered(model, vocabulary, texts, size=64):
+    """The model's best class of each text, or its best label of each word: a list of numbers, or of lists of them.
+
+    The model answers in `eval()`, `size` texts at a time, and is then as it was.
+    """
+    training, said = model.training, []
+    model.eval()
+    for some in (texts[k:k + size] for k in range(0, len(texts), size)):
+        best = model(vocabulary.padded(some)).argmax(dim=-1).tolist()
+        said += [row[:len(text)] if isinstance(row, list) else row for row, text in zip(best, some)]
+    model.train(training)
+    return said
+
+
+def usual_labels(texts, labels, unknown, spelling=False):
+    """A function of a list of words: the most frequent label of each in these texts, and `unknown` for other words.
+
+    spelling: another word gets that of its finest stand-in instead, counted on the words that occur once, since those
+    are most like the words that do not occur; `unknown` is left for words of which no stand-in is known either.
+    """
+    words, labels = list(itertools.chain(*texts)), itertools.chain(*labels)
+    often, counts = collections.Counter(words), collections.defaultdict(collections.Counter)
+    for word, label in zip(words, labels, strict=True):
+        for form in (word, *(stand_ins(word) if spelling and often[word] == 1 else ())):
+            counts[form][label] += 1
+    best = {form: count.most_common(1)[0][0] for form, count in counts.items()}
+
+    def label(word):
+        return next((best[form] for form in (word, *stand_ins(word)) if form in best), unknown)
+
+    return lambda text: [label(word) for word in text]
+
+
+def naive_bayes(texts, classes, added=0.1):
+    """A function of a list of words: the class under which they are most probable, each by itself.
+
+    A word's probability in a class is how often it occurs there in these texts, to which `added` is added.
+    """
+    counts = {name: collections.Counter() for name in sorted(set(classes))}
+    for text, name in zip(texts, classes, strict=True):
+        counts[name].update(text)
+    different = added * len(set(itertools.chain(*texts)))
+
+    def score(text, count):
+        return sum(math.log((count[word] + added) / (count.total() + different)) for word in text)
+
+    return lambda text: max(counts, key=lambda name: score(text, counts[name]))

@@ -72,3 +72,40 @@ def test_too_few():
     vocabulary = Vocabulary(TEXTS)
     refused(ValueError, "as many answers as texts, and at least 4, got 3 and 3", lambda: words.batches(vocabulary, TEXTS, [0, 1, 2], size=4))
     refused(ValueError, "as many answers as texts, … got 3 and 2", lambda: words.batches(vocabulary, TEXTS, [0, 1], size=2))
+
+
+def test_the_usual_label_of_a_word():
+    label = words.usual_labels([["may", "may", "I"], ["may"]], [["date", "verb", "O"], ["verb"]], "unknown")
+    assert label(["may", "I", "June"]) == ["verb", "O", "unknown"]
+
+
+def test_the_usual_label_of_a_spelling_is_that_of_words_that_occur_once():
+    texts, labels = [["run", "run", "walking", "sing", "Ann"]], [["verb", "verb", "verb", "noun", "name"]]
+    label = words.usual_labels(texts, labels, "?", spelling=True)
+    assert label(["sing", "jumping", "Bob", "fun", "7"]) == ["noun", "verb", "name", "verb", "?"]
+    alone = words.usual_labels(texts, labels, "?")
+    assert alone(["sing", "jumping", "Bob", "fun", "7"]) == ["noun", "?", "?", "?", "?"]
+
+
+def test_naive_bayes():
+    texts = [["play", "jazz"], ["play", "rock"], ["book", "a", "flight"]]
+    best = words.naive_bayes(texts, ["music", "music", "travel"])
+    assert [best(["play", "something"]), best(["a", "flight"]), best(["play", "a", "flight"])] == ["music", "travel", "travel"]
+    exact = {"music": (2.1 / 4.6) * (0.1 / 4.6), "travel": (0.1 / 3.6) * (1.1 / 3.6)}       # 0.1 is added to 6 words
+    assert best(["play", "book"]) == max(exact, key=exact.get)
+
+
+@pytest.mark.parametrize("per_word", [True, False])
+def test_what_a_model_says(per_word):
+    class Longest(torch.nn.Module):
+        """Says of each word 1 if its id is above 1, and 0 of padding; of each text the number of its words."""
+        def forward(self, ids):
+            assert not self.training
+            known = (ids > 1).long()
+            return torch.nn.functional.one_hot(known if per_word else known.sum(1), 9)
+
+    vocabulary, model = Vocabulary(TEXTS), Longest()
+    said = words.answered(model, vocabulary, TEXTS, size=2)
+    rows = [[int(k > 1) for k in vocabulary.ids(text)] for text in TEXTS]
+    assert said == (rows if per_word else [sum(row) for row in rows])
+    assert model.training
