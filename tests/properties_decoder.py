@@ -109,6 +109,25 @@ def cache_counts_and_selects(parts):
         assert (cache.length, cache.numbers()) == (9, 2 * 2 * 3 * 9 * 8)
 
 
+def memory_is_kept(parts):
+    """Assert that a memory's keys and values are computed once, that rows chosen from a cache have theirs, and that another length is refused."""
+    model, ids, memory, cache = randomised(parts.TransformerDecoder(**TINY, cross_attention=True)), ids_of(2, 9), numbers(2, 3, 8).detach(), parts.KeyValueCache(2)
+    rows = torch.tensor([1, 0, 1], device=DEVICE)
+    with torch.no_grad():
+        model(ids[:, :4], memory=memory, cache=cache)
+        assert cache.numbers() == 2 * 2 * 2 * 8 * (4 + 3)
+        held = [layer.key for layer in cache.memory]
+        model(ids[:, 4:6], memory=memory, cache=cache)
+        assert all(layer.key is key for layer, key in zip(cache.memory, held, strict=True)) and cache.numbers() == 2 * 2 * 2 * 8 * (6 + 3)
+        with pytest.raises(ValueError, match="memory of 3 tokens, got one of 2"):
+            model(ids[:, 6:], memory=memory[:, :2], cache=cache)
+        cache.select(rows)
+        found = model(ids[rows, 6:], memory=memory[rows], cache=cache)
+        assert (found - model(ids[rows], memory=memory[rows])[:, 6:]).abs().max() < 1e-10
+        cache.select(torch.tensor([1, 0, 2], device=DEVICE), memory=False)
+        assert all(layer.key.equal(key[rows]) for layer, key in zip(cache.memory, held, strict=True))
+
+
 def ends_at_eos(parts, eos_id=2):
     """Assert that each text goes on with eos_id once it has written it, alone, and that the others are not moved."""
     model, prompt = gpt(parts, vocab_size=5), ids_of(40, 3, 5)
@@ -207,6 +226,7 @@ def compare(parts, folder):
     padding_plays_no_part(parts)
     cached_is_uncached(parts, count=2)
     cache_counts_and_selects(parts)
+    memory_is_kept(parts)
     generation_agrees(parts, {"temperature": 0.7, "top_k": 4, "top_p": 0.9}, B=1000)
     leaves_the_model_as_it_was(parts)
     ends_at_eos(parts)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from parity_attention import DEVICE, numbers
 from parity_blocks import randomised
 from parity_decoder import POSITIONS, TINY, chunkings, gpt, ids_of, stepper
-from properties_decoder import (KEEP, cache_counts_and_selects, cached_is_uncached, looks_back_only, padding_plays_no_part,
-                                passes_options_on, starts_right)
+from properties_decoder import (KEEP, cache_counts_and_selects, cached_is_uncached, looks_back_only, memory_is_kept,
+                                padding_plays_no_part, passes_options_on, starts_right)
 
 from shared import counts, properties
 from shared.transformer import (GPT_CONFIGURATIONS, GPTModel, KeyValueCache, TransformerDecoder, block_flops, block_parameters, decoder,
@@ -54,6 +54,10 @@ def test_every_kind_of_stack_can_be_cached(options):
 
 def test_a_cache_counts_and_gives_rows():
     cache_counts_and_selects(decoder)
+
+
+def test_a_memory_is_kept():
+    memory_is_kept(decoder)
 
 
 def test_a_refused_call_puts_nothing_into_a_cache():

@@ -253,7 +253,7 @@ def _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens):
         raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got "
                          f"{max_new_tokens}")
 
-# %% ../../notebooks/07_seq2seq.ipynb #def-beam-search-model-source-ids-2
+# %% ../../notebooks/07_seq2seq.ipynb #def-beam-search-model-source-ids
 def beam_search(model, source_ids, bos_id, eos_id, max_new_tokens, num_beams=4, length_penalty=0.6,
                 source_mask=None, num_return=None, use_cache=True, watch=None):
     """source_ids (B, S) → ids (B, ≤ max_new_tokens), as `greedy_decode`'s, and their scores (B,).
@@ -264,8 +264,9 @@ def beam_search(model, source_ids, bos_id, eos_id, max_new_tokens, num_beams=4, 
     A sentence is done when no open text can still get a better score than those kept, even if all its further
     tokens were certain, up to max_new_tokens. An open text is returned only if none has ended by then.
     num_beams=1 is `greedy_decode`. Where two texts are equally probable, either may stay.
-    num_return: the so many best, at most num_beams → (B, num_return, …) and (B, num_return), best first; where
-    there are fewer texts, scores are -inf.   watch: called with each step's `BeamStep`: a list's append.
+    num_return: the so many best, at most num_beams → (B, num_return, …) and (B, num_return): texts that have
+    ended, best first, then open ones; where there are fewer texts, scores are -inf.
+    watch: called with each step's `BeamStep`, such as a list's append.
     The rest is as in `greedy_decode`.
     """
     _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens)
