@@ -6,7 +6,7 @@
 __all__ = ['BERT_BASE', 'TokenEmbedding', 'position_scheme', 'initialise', 'TransformerEncoder', 'TokenTagger',
            'SequenceClassifier', 'mask_tokens', 'MaskedLanguageModel', 'bio_spans', 'span_f1']
 
-# %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch-2
+# %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch
 import math
 
 import torch
@@ -45,6 +45,22 @@ def _check_attention_mask(attention_mask, shape):
         raise ValueError(f"attention_mask must be 1 for a real token and 0 for padding, got {lowest.item()} to "
                          f"{highest.item()}")
 
+
+def _check_pad_id(pad_id, vocab_size):
+    _check_sizes(at_least=0, pad_id=pad_id)
+    if pad_id >= vocab_size:
+        raise ValueError(f"pad_id must lie from 0 to vocab_size - 1 = {vocab_size - 1}, got {pad_id}")
+
+
+def _check_hiding(input_ids, mask_id, vocab_size, share):
+    _check_sizes(vocab_size=vocab_size)
+    _check_sizes(at_least=0, mask_id=mask_id)
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    if not isinstance(input_ids, torch.Tensor) or input_ids.dtype not in (torch.int64, torch.int32):
+        given = input_ids.dtype if isinstance(input_ids, torch.Tensor) else type(input_ids).__name__
+        raise TypeError(f"input_ids must be a tensor of int64 or int32, got {given}")
+
 # %% ../../notebooks/05_encoder.ipynb #class-tokenembedding-nn-module-token-ids-2
 class TokenEmbedding(nn.Module):
     """Token ids to vectors: a learned vector for each id, and what is added to it before the first block.
@@ -73,7 +89,7 @@ class TokenEmbedding(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, input_ids, segment_ids=None, offset=0):
-        """input_ids (B, T) → (B, T, d_model), as at places `offset` to `offset` + T - 1.
+        """input_ids (B, T) → (B, T, d_model), at places from `offset` (lesson 06 reads in pieces).
 
         segment_ids (B, T): by default all 0. Raises TypeError for ids that are not whole numbers, ValueError
         for ids out of range or of another shape, and for more than max_seq_len tokens.
@@ -122,7 +138,7 @@ def initialise(model, std=0.02):
         if isinstance(part, nn.Linear) and part.bias is not None:
             nn.init.zeros_(part.bias)
 
-# %% ../../notebooks/05_encoder.ipynb #class-transformerencoder-nn-module-an-em
+# %% ../../notebooks/05_encoder.ipynb #class-transformerencoder-nn-module-an-em-2
 class TransformerEncoder(nn.Module):
     """An embedding and a stack of blocks in which every token sees every other (Vaswani et al. 2017, §3.1).
 
@@ -141,9 +157,7 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         _check_sizes(num_layers=num_layers, vocab_size=vocab_size)
         if pad_id is not None:
-            _check_sizes(at_least=0, pad_id=pad_id)
-            if pad_id >= vocab_size:
-                raise ValueError(f"pad_id must lie from 0 to vocab_size - 1 = {vocab_size - 1}, got {pad_id}")
+            _check_pad_id(pad_id, vocab_size)
         self.vocab_size, self.d_model, self.pad_id, self.eps = vocab_size, d_model, pad_id, eps
         self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale, num_segments,
                                         embedding_norm, dropout, 1e-5 if eps is None else eps)
@@ -245,7 +259,7 @@ class SequenceClassifier(nn.Module):
             return total / real.sum(dim=1, keepdim=True).clamp(min=1)
         return scaled_dot_product_attention(self.query.to(x.dtype), x, x, real[:, None, :])[0].squeeze(1)
 
-# %% ../../notebooks/05_encoder.ipynb #def-mask-tokens-input-ids-mask
+# %% ../../notebooks/05_encoder.ipynb #def-mask-tokens-input-ids-mask-2
 def mask_tokens(input_ids, mask_id, vocab_size, share=0.15, protected=(), generator=None):
     """Choose tokens to be guessed, and hide most (Devlin et al. 2019, §3.1) → inputs, labels, both (B, T).
 
@@ -254,13 +268,7 @@ def mask_tokens(input_ids, mask_id, vocab_size, share=0.15, protected=(), genera
     and -100 elsewhere, which `F.cross_entropy` ignores.   generator: by default PyTorch's own.
     Raises TypeError for ids that are not whole numbers, ValueError for a share outside (0, 1] and wrong sizes.
     """
-    _check_sizes(vocab_size=vocab_size)
-    _check_sizes(at_least=0, mask_id=mask_id)
-    if not 0 < share <= 1:
-        raise ValueError(f"share must be above 0 and at most 1, got {share}")
-    if not isinstance(input_ids, torch.Tensor) or input_ids.dtype not in (torch.int64, torch.int32):
-        given = input_ids.dtype if isinstance(input_ids, torch.Tensor) else type(input_ids).__name__
-        raise TypeError(f"input_ids must be a tensor of int64 or int32, got {given}")
+    _check_hiding(input_ids, mask_id, vocab_size, share)
     where = input_ids.device if generator is None else generator.device
     choose, replace = torch.rand(2, *input_ids.shape, generator=generator, device=where).to(input_ids.device)
     other = torch.randint(vocab_size, input_ids.shape, generator=generator, device=where).to(input_ids)
@@ -301,7 +309,8 @@ def bio_spans(tags):
     """BIO tags of one text → its spans, a set of (type, first word, last word).
 
     "B-x" begins a span of type x, "I-x" goes on with it. An "I-x" with nothing to go on with begins one, too,
-    as in CoNLL's own script and seqeval's default. Raises ValueError for a tag that is not "O", "B-x" or "I-x".
+    as in the script of CoNLL's shared tasks and in the package seqeval.
+    Raises ValueError for a tag that is not "O", "B-x" or "I-x".
     """
     spans, start, before = set(), None, None
     for place, tag in enumerate([*tags, "O"]):
@@ -314,7 +323,7 @@ def bio_spans(tags):
             start, before = place, tag[2:]
     return spans
 
-
+# %% ../../notebooks/05_encoder.ipynb #def-span-f1-predicted-gold-f1
 def span_f1(predicted, gold):
     """F1 of spans over all texts: the harmonic mean of precision and recall; a span counts if it is whole.
 
