@@ -187,6 +187,75 @@ def loop_from_the_prompt(step, cache, prompt, new):
     return ids
 
 
+def asked_one_by_one(query, key, value, source_real):
+    rows = [scaled_dot_product_attention(q, k[real], v[real])[0] for q, k, v, real in zip(query, key, value, source_real)]
+    return torch.stack(rows)
+
+
+def framed_by_loop(ids, bos_id, eos_id, pad_id):
+    inputs, targets = torch.full((2, len(ids), ids.size(1) + 1), pad_id)
+    for row, text in enumerate(ids.tolist()):
+        text = [token for token in text if token != pad_id]
+        inputs[row, :len(text) + 1] = torch.tensor([bos_id, *text])
+        targets[row, :len(text) + 1] = torch.tensor([*text, eos_id])
+    return torch.stack([inputs, targets])
+
+
+def matches_by_loop(hypothesis, references, n):
+    def count(gram, words):
+        return sum(words[k:k + n] == gram for k in range(len(words) - n + 1))
+
+    grams = {tuple(hypothesis[k:k + n]) for k in range(len(hypothesis) - n + 1)}
+    return sum(min(count(list(gram), hypothesis), max(count(list(gram), one) for one in references)) for gram in grams)
+
+
+def repaired_afterwards(encode, decode, source, bos, eos, most):
+    memory, ids = encode(source), torch.full_like(source[:, :1], bos)
+    while ids.size(1) <= most and not (ids == eos).any(dim=1).all():
+        ids = torch.cat([ids, decode(ids, memory)[:, -1:].argmax(-1)], dim=1)
+    return ids[:, 1:].masked_fill((ids[:, 1:] == eos).cumsum(1) > 0, eos)
+
+
+def encode_by_rank(ids, merges):
+    ranks, ids = {tuple(pair): 256 + number for number, pair in enumerate(merges)}, list(ids)
+    while True:
+        found = [(ranks[pair], place) for place, pair in enumerate(zip(ids, ids[1:])) if pair in ranks]
+        if not found:
+            return torch.tensor(ids)
+        made, place = min(found)
+        ids[place:place + 2] = [made]
+
+
+def padding_by_counting(batches):
+    places = [place < length for batch in batches for length in batch for place in range(max(batch))]
+    return places.count(False) / len(places)
+
+
+def adamw_by_torch(weight, gradient, m, v, step, lr, beta1, beta2, eps, decay):
+    parameter = torch.nn.Parameter(weight.clone())
+    parameter.grad = gradient.clone()
+    optimiser = torch.optim.AdamW([parameter], lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=decay)
+    optimiser.state[parameter] = {"step": torch.tensor(step - 1.0), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
+    optimiser.step()
+    state = optimiser.state[parameter]
+    return parameter.detach(), state["exp_avg"], state["exp_avg_sq"]
+
+
+def accumulated_by_autograd(weight, micro_batches):
+    weight = weight.clone().requires_grad_()
+    for x, y in micro_batches:
+        (((x @ weight - y) ** 2).sum() / 2).backward()
+    return weight.grad / sum(len(y) for _, y in micro_batches)
+
+
+def step_16_by_scaled_length(weight, micro_batches, scale, max_norm, lr):
+    gradient = torch.stack([part for part, _ in micro_batches]).sum(0) / sum(count for _, count in micro_batches)
+    length = gradient.norm() / scale
+    if not math.isfinite(length):
+        return weight
+    return weight - lr * gradient / scale / max(1.0, length / max_norm)
+
+
 VARIANTS = [
     ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))),
     ("1.2", previous_by_parabola), ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation),
@@ -213,4 +282,11 @@ VARIANTS = [
     ("6.1", loss_by_loop), ("6.2", 124_439_808 + 50_257 * 768), ("6.3", perplexity_by_product), ("6.4", nucleus_one_by_one),
     ("6.4", lambda probs, p: next_token_probs(probs.log(), top_p=p)),
     ("6.5", lambda N, H, d, B, T, size: N * H * d * B * T * size * 2), ("6.6", loop_from_the_prompt),
+
+    ("7.1", asked_one_by_one), ("7.2", 63_082_496 + 2 * 37_000 * 512), ("7.3", framed_by_loop),
+    ("7.4", lambda p, best, longest, alpha: p > best * math.exp(alpha * math.log((5 + longest) / 6))),
+    ("7.5", matches_by_loop), ("7.6", repaired_afterwards),
+
+    ("8.1", encode_by_rank), ("8.2", padding_by_counting), ("8.3", adamw_by_torch), ("8.4", accumulated_by_autograd),
+    ("8.5", step_16_by_scaled_length),
 ]
