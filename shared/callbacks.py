@@ -13,8 +13,7 @@ import time
 import torch.distributed
 from IPython.display import display, update_display
 
-from . import figures, fit
-from .explore import _bundle
+from . import fit
 
 
 def _first_process():
@@ -93,6 +92,8 @@ class LiveCurve:
 
     def draw(self):
         """The picture, a matplotlib Figure."""
+        from . import figures                               # not for a command line, which draws nothing
+
         figure, (ax,) = figures.new(6.4, 2.8)
         ax.plot(*zip(*self.losses), color=figures.FAINT, linewidth=1, label="each step")
         if self.evaluated:
@@ -104,6 +105,8 @@ class LiveCurve:
         return figure
 
     def _show(self, last):
+        from .explore import _bundle
+
         data, metadata = _bundle(self.draw(), self.alt, small=last)
         if self.handle is None:
             self.handle = display(data, raw=True, metadata=metadata, display_id=True) or False

@@ -1,12 +1,7 @@
 """What must hold where training stops and goes on, as assertions that take the module with its parts."""
 
-import errno
-import io
 import math
-import os
-import pathlib
 import random
-import warnings
 
 import numpy
 import pytest
@@ -46,12 +41,12 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def resumes_to_the_same_weights(parts, folder):
+def resumes_to_the_same_weights(parts, folder, stops=(1, 3, 7)):
     """Assert bit-identical weights, moments, random states and data position, stopped at any step, in any precision."""
     for options in ({}, {"accumulate": 2}, {"precision": "float16", "dtype": torch.float32}, {"precision": "bfloat16", "dtype": torch.float32}):
         whole = run(parts, folder / f"whole {options}", **options)
         whole.train(11)
-        for stop in (1, 3, 7):
+        for stop in stops:
             place = folder / f"{stop} {options}"
             run(parts, place, **options).train(stop)
             torch.manual_seed(9)
@@ -66,6 +61,38 @@ def resumes_to_the_same_weights(parts, folder):
             assert moments[0]["mean"].equal(moments[1]["mean"]) and moments[0]["square"].equal(moments[1]["square"]) and moments[0]["step"] == 11
             assert parts.random_states()["torch"].equal(torch.get_rng_state())
     assert run(parts, folder / "nothing here").resume() == 0
+
+
+def nothing_of_another_run_is_lost(parts, folder):
+    """Assert that a folder of a longer run is left alone, that callbacks remember, and that what a killed process left goes."""
+    values, memory = iter([3.0, 4.0, 5.0, 0.0]), {"waited": 0}
+
+    class Memory:
+        def __call__(self, trainer, told):
+            memory["waited"] += 1
+
+        def state_dict(self):
+            return dict(memory)
+
+        def load_state_dict(self, state):
+            memory.update(state)
+
+    options = {"folder": folder, "evaluate": lambda model: {"loss": next(values)}, "evaluate_every": 1}
+    made, _ = trainer(parts, callbacks=[Memory()], **options)
+    folder.mkdir(exist_ok=True)
+    (folder / ".step_00000001_loss_nan_0.pt.half").write_bytes(b"half")
+    made.train(3)
+    before = names(folder)
+    assert not [name for name in before if not name.endswith(".pt")]
+    with pytest.raises(ValueError, match="is of a later step than 0: call resume"):
+        trainer(parts, **options)[0].train(1)
+    assert names(folder) == before
+    memory["waited"] = 0
+    again, _ = trainer(parts, callbacks=[Memory()], **options)
+    assert again.resume() == 3 == memory["waited"]
+    other, _ = trainer(parts, model=torch.nn.Linear(2, 2), folder=folder)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        other.resume()
 
 
 def random_states_come_back(parts):
@@ -106,35 +133,6 @@ def keeps_the_last_and_the_best(parts, folder):
     assert [name.split("_")[1:4:2] for name in names(folder)] == [["00000007", "1.000000"], ["00000008", "nan"]]
 
 
-def damage_is_noticed(parts, folder):
-    """Assert that a file with any byte changed or missing is refused, and that the one before it is read."""
-    made = run(parts, folder)
-    made.train(6)
-    old, new = made.checkpoints.paths()
-    content = new.read_bytes()
-    draw = random.Random(0)
-    lengths = [0, 1, 100, len(content) // 2, len(content) - 1]
-    flipped = [bytes(content[:place]) + bytes([content[place] ^ 1]) + content[place + 1:] for place in (0, len(content) - 1, *draw.sample(range(len(content)), 20))]
-    for wrong in [content[:length] for length in lengths] + [content + b"\0"] + flipped:
-        new.write_bytes(wrong)
-        with pytest.raises(ValueError, match="is damaged: its .* bytes do not have the checksum in its name"):
-            parts.read_checkpoint(new)
-    again = run(parts, folder)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        assert again.resume() == 3
-    assert "is damaged" in str(told[0].message) and new.name in str(told[0].message)
-    again.train(6)
-    assert weights(again.model).equal(weights(made.model))
-    assert names(folder) == sorted([old.name, new.with_suffix(".damaged").name, again.checkpoints.paths()[-1].name])
-    for path in again.checkpoints.paths():
-        path.write_bytes(b"")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(ValueError, match="no checkpoint can be read: .*; .*"):
-            run(parts, folder).resume()
-
-
 def a_loss_that_is_not_finite_stops(parts, folder):
     """Assert that step and batch are named, that neither weights nor files change, and that training can go on after it."""
     for wrong, precision in ((math.nan, "float32"), (math.inf, "float32"), (math.nan, "float16")):
@@ -173,44 +171,19 @@ def a_gradient_that_is_not_finite_stops(parts):
         assert weights(made.model).equal(before)
 
 
-def no_space_left(parts, folder, monkeypatch):
-    """Assert a clear error wherever the disk fails, nothing left behind, and a run that can go on as if nothing had been."""
-    whole = run(parts, folder / "whole")
-    whole.train(9)
-    for name in ("write", "fsync", "replace", "mkdir"):
-        place = folder / name
-        made = run(parts, place)
-        made.train(0 if name == "mkdir" else 3)
-        before = {path.name: path.read_bytes() for path in place.iterdir()} if place.exists() else None
-        with monkeypatch.context() as full:
-            full.setattr(*FULL[name])
-            with pytest.raises(OSError, match=r"step_0000000\d_loss_nan cannot be saved, what is in .* is unharmed: .*No space left"):
-                made.train(9)
-        if name != "mkdir":
-            assert {path.name: path.read_bytes() for path in place.iterdir()} == before
-        made.train(9)
-        assert weights(made.model).equal(weights(whole.model)) and names(place)[-1].startswith("step_00000009")
+def evaluating_leaves_no_trace(parts):
+    """Assert that a run with evaluations has the weights of one without, and that they see no dropout and no gradient."""
+    seen = []
 
+    def evaluate(model):
+        random.random(), numpy.random.rand(3), torch.rand(3)
+        seen.append((model.training, model[1].training, torch.is_grad_enabled()))
+        return {"loss": parts.mean_loss(model, texts(99), loss_of)}
 
-def _full(*arguments, **options):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-class _HalfWritten:
-    """A file on a disk that is full after a hundred bytes."""
-
-    def __init__(self, path, mode):
-        self.file = io.FileIO(path, mode)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.file.close()
-
-    def write(self, content):
-        self.file.write(bytes(content[:100]))
-        _full()
-
-
-FULL = {"write": ("builtins.open", _HalfWritten), "fsync": (os, "fsync", _full), "replace": (os, "replace", _full), "mkdir": (pathlib.Path, "mkdir", _full)}
+    plain, _ = trainer(parts, dropout=0.5)
+    plain.train(8)
+    looked, told = trainer(parts, dropout=0.5, evaluate=evaluate, evaluate_every=3)
+    looked.train(8)
+    assert weights(plain.model).equal(weights(looked.model)) and looked.model[1].training
+    assert [step["step"] for step in told if "evaluated" in step] == [3, 6, 8] and set(seen) == {(False, False, False)}
+    assert told[-1]["evaluated"]["loss"] == parts.mean_loss(looked.model.eval(), texts(99), loss_of)

@@ -1,13 +1,9 @@
-"""What the parts of training must obey, as assertions that take the module with its parts; `compare` joins them.
-
-The references are PyTorch's own optimiser, clipping and schedules, and the loop that everybody writes by hand.
-"""
+"""What the parts of training must obey, as assertions that take the module: PyTorch's parts, the loop that everybody writes."""
 
 import itertools
 import math
 import random
 
-import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -41,6 +37,7 @@ def loss_of(model, batch):
 
 
 def weights(model):
+    """All parameters, as one vector."""
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
@@ -87,7 +84,7 @@ def clipping_agrees(parts):
     for limit in (0.01, 0.5, 100.0, math.inf):
         ours, theirs = network(), network()
         for model in (ours, theirs):
-            (loss_of(model, texts(0)[0])[0]).backward()
+            loss_of(model, texts(0)[0])[0].backward()
             model[2].bias.grad = None if limit == 0.5 else model[2].bias.grad
         norm = parts.clip_grad_norm(ours.parameters(), limit)
         torch.testing.assert_close(norm, torch.nn.utils.clip_grad_norm_(theirs.parameters(), limit), **EXACT)
@@ -135,17 +132,18 @@ def buckets_are_right(parts):
     """Assert that each example comes once, batches are full but not too full, and the order follows the seed alone."""
     draw = random.Random(0)
     lengths = [draw.randint(1, 30) for _ in range(500)]
+    random.seed(5)
     batches = parts.length_buckets(lengths, 120, seed=3)
     assert sorted(itertools.chain(*batches)) == list(range(500))
     padded = [max(lengths[place] for place in batch) * len(batch) for batch in batches]
     assert max(padded) <= 120
     assert sum(lengths) / sum(padded) > 0.9 and sum(size > 80 for size in padded) >= len(padded) - 1
-    random.seed(5)
+    random.seed(4)
     assert parts.length_buckets(torch.tensor(lengths), 120, seed=3) == batches
     other = parts.length_buckets(lengths, 120, seed=4)
     assert other != batches and sorted(map(sorted, other)) != sorted(map(sorted, batches))
     longest = [max(lengths[place] for place in batch) for batch in batches]
-    assert longest != sorted(longest) and longest != sorted(longest, reverse=True)
+    assert sorted(longest) not in (longest, longest[::-1])
     assert parts.length_buckets([5], 5) == [[0]]
     assert parts.pad_rows([[1, 2, 3], torch.tensor([4]), []], 9).tolist() == [[1, 2, 3], [4, 9, 9], [9, 9, 9]]
 
@@ -227,7 +225,7 @@ def half_precision_is_close(parts):
         assert [step["loss"] for step in told] == pytest.approx([step["loss"] for step in exact], rel=limit)
         assert [step["norm"] for step in told] == pytest.approx([step["norm"] for step in exact], rel=5 * limit)
         assert float((weights(made.model) - weights(reference.model)).norm() / weights(reference.model).norm()) < limit
-        assert set(seen) == {getattr(torch, precision)} and weights(made.model).dtype == torch.float32
+        assert made.scaler.is_enabled() == (precision == "float16") and set(seen) == {getattr(torch, precision)} and weights(made.model).dtype == torch.float32
     made, told = trainer(parts, dtype=torch.float32, precision="float16")
     made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0 ** 40, growth_interval=10 ** 6)
     before = weights(made.model)
@@ -235,21 +233,3 @@ def half_precision_is_close(parts):
     assert weights(made.model).equal(before) and made.scaler.get_scale() == 2.0 ** 39
     made.train(40)
     assert not weights(made.model).equal(before) and weights(made.model).isfinite().all()
-
-
-def evaluating_leaves_no_trace(parts):
-    """Assert that a run with evaluations has the weights of one without, and that they see no dropout and no gradient."""
-    seen = []
-
-    def evaluate(model):
-        random.random(), numpy.random.rand(3), torch.rand(3)
-        seen.append((model.training, model[1].training, torch.is_grad_enabled()))
-        return {"loss": parts.mean_loss(model, texts(99), loss_of)}
-
-    plain, _ = trainer(parts, dropout=0.5)
-    plain.train(8)
-    looked, told = trainer(parts, dropout=0.5, evaluate=evaluate, evaluate_every=3)
-    looked.train(8)
-    assert weights(plain.model).equal(weights(looked.model)) and looked.model[1].training
-    assert [step["step"] for step in told if "evaluated" in step] == [3, 6, 8] and set(seen) == {(False, False, False)}
-    assert told[-1]["evaluated"]["loss"] == parts.mean_loss(looked.model.eval(), texts(99), loss_of)

@@ -9,7 +9,7 @@ from tests import mutants
 from tests.mistakes import Mistake, all_mistakes
 
 MISTAKES = [(part, mistake) for part, mistakes in all_mistakes().items() for mistake in mistakes]
-WAITING = {"seq2seq"}                   # planted by test_seq2seq_mutants.py; `make mutants ARGS=seq2seq` is still to be recorded
+WAITING = {"seq2seq", "tokenizers", "training"}      # planted by test_…_mutants.py; `make mutants ARGS="seq2seq tokenizers training"` is still to be recorded
 RECORD = json.loads((settings.RESULTS / "mutants.json").read_text(encoding="utf-8"))
 
 
