@@ -104,7 +104,7 @@ def decay_groups(model, weight_decay):
     vectors = [parameter for parameter in model.parameters() if parameter.dim() < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
-# %% ../../notebooks/08_training.ipynb #def-warmup-inverse-sqrt-step-warmup
+# %% ../../notebooks/08_training.ipynb #def-warmup-inverse-sqrt-step-warmup-2
 def warmup_inverse_sqrt(step, warmup_steps):
     """The factor of the learning rate at a step: up to 1 in a line, then down as 1/√step.
 
@@ -129,6 +129,13 @@ def warmup_cosine(step, warmup_steps, total_steps, floor=0.0):
         return step / warmup_steps
     progress = min(1.0, (step - warmup_steps) / (total_steps + 1 - warmup_steps))
     return floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _check_step(step, warmup_steps):
+    if not step >= 1:
+        raise ValueError(f"steps are counted from 1, got {step}: at step 0 the learning rate would be 0")
+    if not warmup_steps >= 1:
+        raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")
 
 # %% ../../notebooks/08_training.ipynb #torch-no-grad-def-clip-grad
 @torch.no_grad()
@@ -196,14 +203,7 @@ def accumulate_gradients(model, batches, loss, scaler=None, precision="float32")
             parameter.grad.mul_(share * world / tokens)                     # DistributedDataParallel: / world
     return total / tokens, tokens, losses
 
-# %% ../../notebooks/08_training.ipynb #def-check-step-step-warmup-steps
-def _check_step(step, warmup_steps):
-    if not step >= 1:
-        raise ValueError(f"steps are counted from 1, got {step}: at step 0 the learning rate would be 0")
-    if not warmup_steps >= 1:
-        raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")
-
-
+# %% ../../notebooks/08_training.ipynb #def-random-states-generators-the-states
 def random_states(generators=()):
     """The states of all randomness as plain numbers and tensors: PyTorch's, CUDA's, Python's, NumPy's.
 
