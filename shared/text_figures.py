@@ -68,7 +68,7 @@ def against_ceilings(words, ceilings, reached, title=None, names=("the best from
         ax.plot(ceilings[part], places, "o", color=INK, mfc="white", ms=5, label=names[0])
         ax.plot(reached[part], places, "o", color=QUERY, ms=5, label=names[1])
         ax.set_yticks(places, words[part], fontsize=8.5)
-        ax.set(xlim=(0.2, 1.03), ylim=(half - 0.5, -0.5), xlabel=xlabel)
+        ax.set(xlim=(0, 1.03), ylim=(half - 0.5, -0.5), xlabel=xlabel)
         ax.grid(axis="x", color="#EEEEEE")
         ax.set_axisbelow(True)
     axes[0].legend(frameon=False, loc="upper left", fontsize=8.5, bbox_to_anchor=(0, 1.0 + 1.9 / half), ncols=2)
