@@ -85,7 +85,7 @@ class LiveCurve:
 
     def __call__(self, trainer, told):
         self.losses.append((told["step"], told["loss"]))
-        if "evaluated" in told:
+        if "loss" in told.get("evaluated", {}):
             self.evaluated.append((told["step"], told["evaluated"]["loss"]))
         if _first_process() and (self.handle is None or told["step"] % self.every == 0 or told["step"] == self.steps):
             self._show(last=told["step"] == self.steps)
@@ -153,6 +153,8 @@ class EarlyStopping:
     def __call__(self, trainer, told):
         if "evaluated" not in told:
             return
+        if self.name not in told["evaluated"]:
+            raise ValueError(f"early stopping watches {self.name!r}, evaluated were {', '.join(told['evaluated'])}")
         value = told["evaluated"][self.name]
         if value < self.best:                               # NaN is not
             self.best, self.waited = value, 0

@@ -188,7 +188,10 @@ def accumulate_gradients(model, batches, loss, scaler=None, precision="float32")
         together = number == len(batches) or world == 1                     # processes meet once a step
         with contextlib.nullcontext() if together else model.no_sync():
             with _autocast(device, precision):
-                loss_sum, count = loss(model, batch)
+                told = loss(model, batch)
+            if not isinstance(told, tuple) or len(told) != 2:
+                raise TypeError(f"loss must return (sum of the losses, number of tokens), got {told!r}")
+            loss_sum, count = told
             if share is None:                                               # float16 needs moderate numbers
                 share = max(1.0, _summed([float(count)], device)[0])
             scaled = loss_sum / share
@@ -455,6 +458,7 @@ class Trainer:
         Raises FloatingPointError, with step and batch, for a loss or gradient that is not finite, OSError where
         no checkpoint can be saved; the weights stay good, and `train` may be called again.
         """
+        _check_sizes(at_least=0, steps=steps)
         self._check_folder()
         stream = self._stream()
         self.model.train()
@@ -462,6 +466,8 @@ class Trainer:
             told = self._step(stream)
             if self.evaluate and (self.step == steps or self.step % self.evaluate_every == 0):
                 told["evaluated"] = self.ask(self.evaluate)
+                if not isinstance(told["evaluated"], dict):
+                    raise TypeError(f"evaluate must return {{name: number}}, got {told['evaluated']!r}")
             for callback in self.callbacks:
                 callback(self, told)
             self._save_if_due(steps, told.get("evaluated", {}).get("loss"))
