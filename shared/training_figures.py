@@ -54,17 +54,17 @@ def formats(kinds, title=None, marks=None):
 
     marks: name → number, a dashed line up.
     """
-    figure, (ax,) = new(7.6, 0.9 + 0.42 * len(kinds), title=title)
+    figure, (ax,) = new(8.2, 0.9 + 0.42 * len(kinds), title=title)
     for line, (name, (smallest, largest, gap)) in enumerate(kinds.items()):
         low, high = math.log10(smallest), math.log10(largest)
         ax.barh(line, high - low, left=low, height=0.5, color=WEIGHT, alpha=0.5)
-        ax.text(0.3, line, f"after 1 comes 1 + {gap:.2g}", ha="left", va="center", fontsize=9)
+        ax.text(43, line, f"after 1 comes 1 + {gap:.2g}", ha="left", va="center", fontsize=9)
     for name, number in (marks or {}).items():
         ax.axvline(math.log10(number), color=WRONG, lw=1, ls="--")
         ax.annotate(name, (math.log10(number), 1), xycoords=("data", "axes fraction"), xytext=(3, 2), textcoords="offset points",
                     fontsize=8.5, color=WRONG)
     ticks = range(-40, 41, 10)
-    ax.set(xlim=(-47, 42), ylim=(len(kinds) - 0.4, -0.6), yticks=range(len(kinds)), yticklabels=list(kinds), xticks=ticks,
+    ax.set(xlim=(-47, 41), ylim=(len(kinds) - 0.4, -0.6), yticks=range(len(kinds)), yticklabels=list(kinds), xticks=ticks,
            xticklabels=[f"$10^{{{tick}}}$" for tick in ticks], xlabel="size of a number")
     ax.tick_params(left=False)
     return figure
