@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from shared import callbacks
 from shared.transformer import AdamW, Trainer, mean_loss, read_checkpoint
 
-STEPS = 120
+STEPS = 160
 RANDOM, POINTS = 14, ("half written", "before fsync", "before replace", "after replace", "before unlink", "after unlink")
 
 
@@ -131,7 +131,7 @@ def main(folder, seed):
     for point in kills:
         child = fork(lambda: train(broken, point, draw.randrange(3)))
         if point is None:
-            time.sleep(draw.uniform(0, seconds / 6))
+            time.sleep(draw.uniform(0, seconds / 10))                   # all together less than the whole
             os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
         seen.append(look(broken) | {"point": point, "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL})
