@@ -1,7 +1,6 @@
 """Every known mistake in byte-pair encoding, planted into the exported part: the comparison rejects each one."""
 
 import pathlib
-import types
 
 import pytest
 from properties_tokenizers import compare
@@ -12,18 +11,11 @@ from tests.mistakes.tokenizers import MISTAKES
 SOURCE = pathlib.Path(tokenizers.__file__).read_text(encoding="utf-8")
 
 
-def changed(source):
-    """The parts of a changed source."""
-    module = types.ModuleType("shared.transformer.changed")
-    exec(compile(source, "changed.py", "exec"), vars(module))
-    return module
-
-
-def test_without_a_mistake_the_comparison_accepts(tmp_path):
+def test_without_a_mistake_the_comparison_accepts(changed, tmp_path):
     compare(changed(SOURCE), tmp_path)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
-def test_the_comparison_rejects(mistake, tmp_path):
+def test_the_comparison_rejects(mistake, changed, tmp_path):
     with pytest.raises((AssertionError, ValueError, TypeError, KeyError, IndexError, AttributeError, pytest.fail.Exception)):
         compare(changed(mistake.plant(SOURCE)), tmp_path)

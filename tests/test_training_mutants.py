@@ -3,8 +3,6 @@
 import functools
 import pathlib
 import pickle
-import sys
-import types
 
 import properties_checkpoints as stopping
 import properties_files as files
@@ -24,12 +22,10 @@ ON_A_DISK = (files.reaches_the_disk_in_order, files.no_space_left)
 
 
 @pytest.fixture
-def compare(monkeypatch, tmp_path):
+def compare(changed, monkeypatch, tmp_path):
     """Asserts all laws on the parts of a changed source."""
     def compare(source):
-        module = types.ModuleType("shared.transformer.changed")
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(compile(source, "changed.py", "exec"), vars(module))
+        module = changed(source)
         for law in PARTS:
             law(module)
         for number, law in enumerate(IN_A_FOLDER):
