@@ -212,7 +212,6 @@ EXERCISES = {
             Mistake(_adam(correct_m=False, correct_v=False), "one bug is left: m and v are not corrected"),
             Mistake(_adam(correct_v=False), "v is not corrected"),
             Mistake(_adam(eps_outside=False), "one bug is left: eps is inside the root"),
-            Mistake(_adam(False, False, False), "eps is right now. Decay and correction are not"),
         )),
     "8.4": Exercise(
         title="accumulating",
