@@ -4,6 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from exercise_variants_08 import LESSON_08
 
 from shared.transformer import RotaryEmbedding, block_parameters, causal_mask, next_token_probs, scaled_dot_product_attention
 
@@ -216,46 +217,6 @@ def repaired_afterwards(encode, decode, source, bos, eos, most):
     return ids[:, 1:].masked_fill((ids[:, 1:] == eos).cumsum(1) > 0, eos)
 
 
-def encode_by_rank(ids, merges):
-    ranks, ids = {tuple(pair): 256 + number for number, pair in enumerate(merges)}, list(ids)
-    while True:
-        found = [(ranks[pair], place) for place, pair in enumerate(zip(ids, ids[1:])) if pair in ranks]
-        if not found:
-            return torch.tensor(ids)
-        made, place = min(found)
-        ids[place:place + 2] = [made]
-
-
-def padding_by_counting(batches):
-    places = [place < length for batch in batches for length in batch for place in range(max(batch))]
-    return places.count(False) / len(places)
-
-
-def adamw_by_torch(weight, gradient, m, v, step, lr, beta1, beta2, eps, decay):
-    parameter = torch.nn.Parameter(weight.clone())
-    parameter.grad = gradient.clone()
-    optimiser = torch.optim.AdamW([parameter], lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=decay)
-    optimiser.state[parameter] = {"step": torch.tensor(step - 1.0), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
-    optimiser.step()
-    state = optimiser.state[parameter]
-    return parameter.detach(), state["exp_avg"], state["exp_avg_sq"]
-
-
-def accumulated_by_autograd(weight, micro_batches):
-    weight = weight.clone().requires_grad_()
-    for x, y in micro_batches:
-        (((x @ weight - y) ** 2).sum() / 2).backward()
-    return weight.grad / sum(len(y) for _, y in micro_batches)
-
-
-def step_16_by_scaled_length(weight, micro_batches, scale, max_norm, lr):
-    gradient = torch.stack([part for part, _ in micro_batches]).sum(0) / sum(count for _, count in micro_batches)
-    length = gradient.norm() / scale
-    if not math.isfinite(length):
-        return weight
-    return weight - lr * gradient / scale / max(1.0, length / max_norm)
-
-
 VARIANTS = [
     ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))),
     ("1.2", previous_by_parabola), ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation),
@@ -286,7 +247,5 @@ VARIANTS = [
     ("7.1", asked_one_by_one), ("7.2", 63_082_496 + 2 * 37_000 * 512), ("7.3", framed_by_loop),
     ("7.4", lambda p, best, longest, alpha: p > best * math.exp(alpha * math.log((5 + longest) / 6))),
     ("7.5", matches_by_loop), ("7.6", repaired_afterwards),
-
-    ("8.1", encode_by_rank), ("8.2", padding_by_counting), ("8.3", adamw_by_torch), ("8.4", accumulated_by_autograd),
-    ("8.5", step_16_by_scaled_length),
+    *LESSON_08,
 ]
