@@ -246,6 +246,5 @@ VARIANTS = [
 
     ("7.1", asked_one_by_one), ("7.2", 63_082_496 + 2 * 37_000 * 512), ("7.3", framed_by_loop),
     ("7.4", lambda p, best, longest, alpha: p > best * math.exp(alpha * math.log((5 + longest) / 6))),
-    ("7.5", matches_by_loop), ("7.6", repaired_afterwards),
-    *LESSON_08,
+    ("7.5", matches_by_loop), ("7.6", repaired_afterwards), *LESSON_08,
 ]
