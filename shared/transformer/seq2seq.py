@@ -6,7 +6,7 @@
 __all__ = ['Transformer', 'initialise_transformer', 'label_smoothed_loss', 'greedy_decode', 'beam_search', 'BeamStep',
            'corpus_bleu']
 
-# %% ../../notebooks/07_seq2seq.ipynb #import-collections-import-contextlib-imp
+# %% ../../notebooks/07_seq2seq.ipynb #import-collections-import-contextlib-imp-2
 import collections
 import contextlib
 import math
@@ -20,7 +20,7 @@ from .decoder import (KeyValueCache, TransformerDecoder, _as_boolean, _check_id,
 from .encoder import TransformerEncoder, _check_ids
 from .positions import _check_sizes
 
-# %% ../../notebooks/07_seq2seq.ipynb #class-transformer-nn-module-an-encoder-2
+
 class Transformer(nn.Module):
     """An encoder, a decoder that asks it, and scores of the next token. By default the paper's base model.
 
@@ -99,21 +99,7 @@ class Transformer(nn.Module):
             target_mask = _as_boolean("target_mask", target_mask, (B, T))
         return self.output(self.decoder(target_ids, target_mask, memory, memory_mask, cache))
 
-# %% ../../notebooks/07_seq2seq.ipynb #def-initialise-transformer-model-draw-th
-def initialise_transformer(model):
-    """Draw the matrices of a `Transformer` anew: Xavier's uniform numbers in its blocks, as the paper's code.
-
-    Embeddings and scores start with deviation 1 / (3 √d_model), a third of that in the paper's code: where they
-    are one matrix, a token would otherwise score itself high at the start, and the first loss be above ln V.
-    """
-    for stack in (model.encoder, model.decoder):
-        for part in stack.blocks.modules():
-            if isinstance(part, nn.Linear):
-                nn.init.xavier_uniform_(part.weight)
-    for words in (model.encoder.embedding.words, model.decoder.embedding.words, model.output):
-        nn.init.normal_(words.weight, std=1 / (3 * math.sqrt(model.decoder.d_model)))
-
-
+# %% ../../notebooks/07_seq2seq.ipynb #def-check-sharing-sharing-vocab-size-2
 def _check_sharing(sharing, vocab_size, target_vocab_size):
     _check_sizes(vocab_size=vocab_size, target_vocab_size=target_vocab_size)
     if sharing not in ("all", "target", "none"):
@@ -122,24 +108,7 @@ def _check_sharing(sharing, vocab_size, target_vocab_size):
         raise ValueError(f'sharing="all" needs one vocabulary, got vocab_size = {vocab_size} and '
                          f'target_vocab_size = {target_vocab_size}: choose "target" or "none"')
 
-# %% ../../notebooks/07_seq2seq.ipynb #def-label-smoothed-loss-logits-targets-2
-def label_smoothed_loss(logits, targets, smoothing=0.1, pad_id=None):
-    """Cross-entropy with targets that are a little uncertain: the mean over all real tokens, a scalar.
 
-    (Szegedy et al. 2016, §7, as nn.CrossEntropyLoss.) With ε = smoothing, a target has probability
-    1 - ε + ε/V, each other class ε/V. So the loss of the best possible prediction is the entropy of that, not
-    0: -(1 - ε + ε/V) ln(1 - ε + ε/V) - (V - 1) ε/V ln(ε/V).
-    logits (..., V), targets (...).   pad_id: targets with this id do not count; those of -100 never do.
-    Raises TypeError and ValueError for other shapes, targets out of range, no real one, and ε outside [0, 1).
-    """
-    real = _check_loss(logits, targets, smoothing, pad_id)
-    log_probs = logits[real].log_softmax(dim=-1, dtype=_wide(logits))                 # (tokens, V)
-    loss = -log_probs.gather(-1, targets[real].long()[:, None]).mean()
-    if smoothing == 0:
-        return loss
-    return (1 - smoothing) * loss - smoothing * log_probs.mean()
-
-# %% ../../notebooks/07_seq2seq.ipynb #def-wide-logits-return-torch-promote-2
 def _wide(logits):
     return torch.promote_types(logits.dtype, torch.float32)
 
@@ -170,52 +139,59 @@ def _check_loss(logits, targets, smoothing, pad_id):
                          f"{highest.item()}")
     return real
 
-# %% ../../notebooks/07_seq2seq.ipynb #class-nexttoken-texts-so-far-rows
-class _NextToken:
-    """Texts so far (rows, length) → the logits of what follows, (rows, V). The source is encoded once."""
 
-    def __init__(self, model, source_ids, source_mask, use_cache):
-        self.model, self.memory = model, model.encode(source_ids, source_mask)
-        self.mask = model.memory_mask(source_ids, source_mask)
-        self.cache = KeyValueCache(len(model.decoder.blocks)) if use_cache else None
+def _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens):
+    if not isinstance(model, Transformer):
+        raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
+    _check_ids("source_ids", source_ids, model.encoder.vocab_size)
+    for name, number in (("bos_id", bos_id), ("eos_id", eos_id)):
+        _check_sizes(at_least=0, **{name: number})
+        _check_id(name, number, model.output.out_features)
+    _check_sizes(max_new_tokens=max_new_tokens)
+    if max_new_tokens > model.decoder.max_seq_len:
+        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got "
+                         f"{max_new_tokens}")
 
-    def __call__(self, ids):
-        new = ids if self.cache is None else ids[:, self.cache.length:]
-        return self.model.decode(new, self.memory, self.mask, cache=self.cache)[:, -1]
 
-    def select(self, rows):
-        """Go on with these rows (R,). As many as before: each has come from a row of its own sentence."""
-        more = len(rows) != len(self.memory)
-        if self.cache is not None:
-            self.cache.select(rows, memory=more)
-        if more:
-            self.memory = self.memory[rows]
-            self.mask = None if self.mask is None else self.mask[rows]
+def _check_beams(model, num_beams, length_penalty, num_return):
+    _check_sizes(num_beams=num_beams)
+    if isinstance(length_penalty, bool) or not isinstance(length_penalty, (int, float)):
+        raise TypeError(f"length_penalty must be a number, got {length_penalty!r}")
+    if not 0 <= length_penalty < math.inf:
+        raise ValueError(f"length_penalty must be at least 0 and finite, got {length_penalty}")
+    if num_return is not None:
+        _check_sizes(num_return=num_return)
+        if num_return > num_beams:
+            raise ValueError(f"num_return must be at most num_beams = {num_beams}, got {num_return}")
+    if model.output.out_features < 2:
+        raise ValueError("a search needs at least 2 target tokens, got a vocabulary of 1")
 
-# %% ../../notebooks/07_seq2seq.ipynb #def-greedy-decode-model-source-ids-2
-def greedy_decode(model, source_ids, bos_id, eos_id, max_new_tokens, source_mask=None, use_cache=True):
-    """source_ids (B, S) → (B, ≤ max_new_tokens): at each place the most probable token, until eos_id.
 
-    What it returns begins after bos_id and is as long as the longest text with its eos_id; shorter ones go on
-    with eos_id. A text that has not ended after max_new_tokens has none.
-    source_mask: as in `Transformer`.   use_cache: less work, same tokens.
-    Runs in eval() and leaves the model as it was.
-    Raises TypeError and ValueError for arguments that do not fit.
-    """
-    _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens)
-    with _evaluating(model):
-        next_token = _NextToken(model, source_ids, source_mask, use_cache)
-        ids = _started(len(source_ids), max_new_tokens, bos_id, eos_id, source_ids.device)  # (B, 1 + new)
-        ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-        for place in range(1, 1 + max_new_tokens):
-            token = next_token(ids[:, :place]).argmax(dim=-1).masked_fill(ended, eos_id)
-            ids[:, place] = token
-            ended |= token == eos_id
-            if ended.all():
-                break
-    return _without_start(ids, eos_id)
+def _bleu_pairs(hypotheses, references):
+    """→ for each hypothesis its tokens, and the tokens of each of its references."""
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        if not isinstance(texts, (list, tuple)):
+            raise TypeError(f"{name} must be a list, one entry for each hypothesis, got {type(texts).__name__}")
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise ValueError("there must be one entry of references for each hypothesis, and at least one, got "
+                         f"{len(references)} and {len(hypotheses)}")
+    pairs = []
+    for place, (text, given) in enumerate(zip(hypotheses, references)):
+        kind = str if isinstance(text, str) else (list, tuple)
+        if not isinstance(text, (str, list, tuple)):
+            raise TypeError(f"hypotheses[{place}] must be a str or a list of tokens, got {type(text).__name__}")
+        several = isinstance(given, (list, tuple)) and given and all(isinstance(one, kind) for one in given)
+        alternatives = given if several else [given]
+        if not isinstance(alternatives[0], kind):
+            raise TypeError(f"references[{place}] must be of the form of its hypothesis, a "
+                            f"{type(text).__name__}, or a list of such, got {given!r}")
+        alternatives = [one.split() if kind is str else list(one) for one in alternatives]
+        if not all(alternatives):
+            raise ValueError(f"references[{place}] must have at least one token, got {given!r}")
+        pairs.append((text.split() if kind is str else list(text), alternatives))
+    return pairs
 
-# %% ../../notebooks/07_seq2seq.ipynb #contextlib-contextmanager-def-evaluating-2
+
 @contextlib.contextmanager
 def _evaluating(model):
     """In eval(), and nothing noted for a backward pass; afterwards every module is as it was."""
@@ -240,18 +216,81 @@ def _without_start(ids, eos_id):
     ids = ids[..., 1:]
     return ids[..., :(ids != eos_id).sum(dim=-1).max() + 1].clone()
 
+# %% ../../notebooks/07_seq2seq.ipynb #def-initialise-transformer-model-draw-th-2
+def initialise_transformer(model):
+    """Draw the matrices of a `Transformer` anew: Xavier's uniform numbers in its blocks, as the paper's code.
 
-def _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens):
-    if not isinstance(model, Transformer):
-        raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
-    _check_ids("source_ids", source_ids, model.encoder.vocab_size)
-    for name, number in (("bos_id", bos_id), ("eos_id", eos_id)):
-        _check_sizes(at_least=0, **{name: number})
-        _check_id(name, number, model.output.out_features)
-    _check_sizes(max_new_tokens=max_new_tokens)
-    if max_new_tokens > model.decoder.max_seq_len:
-        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got "
-                         f"{max_new_tokens}")
+    Embeddings and scores start with deviation 1 / (3 √d_model), a third of that in the paper's code: where they
+    are one matrix, a token would otherwise score itself high at the start, and the first loss be above ln V.
+    """
+    for stack in (model.encoder, model.decoder):
+        for part in stack.blocks.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.xavier_uniform_(part.weight)
+    for words in (model.encoder.embedding.words, model.decoder.embedding.words, model.output):
+        nn.init.normal_(words.weight, std=1 / (3 * math.sqrt(model.decoder.d_model)))
+
+# %% ../../notebooks/07_seq2seq.ipynb #def-label-smoothed-loss-logits-targets-2
+def label_smoothed_loss(logits, targets, smoothing=0.1, pad_id=None):
+    """Cross-entropy with targets that are a little uncertain: the mean over all real tokens, a scalar.
+
+    (Szegedy et al. 2016, §7, as nn.CrossEntropyLoss.) With ε = smoothing, a target has probability
+    1 - ε + ε/V, each other class ε/V. So the loss of the best possible prediction is the entropy of that, not
+    0: -(1 - ε + ε/V) ln(1 - ε + ε/V) - (V - 1) ε/V ln(ε/V).
+    logits (..., V), targets (...).   pad_id: targets with this id do not count; those of -100 never do.
+    Raises TypeError and ValueError for other shapes, targets out of range, no real one, and ε outside [0, 1).
+    """
+    real = _check_loss(logits, targets, smoothing, pad_id)
+    log_probs = logits[real].log_softmax(dim=-1, dtype=_wide(logits))                 # (tokens, V)
+    loss = -log_probs.gather(-1, targets[real].long()[:, None]).mean()
+    if smoothing == 0:
+        return loss
+    return (1 - smoothing) * loss - smoothing * log_probs.mean()
+
+# %% ../../notebooks/07_seq2seq.ipynb #def-greedy-decode-model-source-ids
+def greedy_decode(model, source_ids, bos_id, eos_id, max_new_tokens, source_mask=None, use_cache=True):
+    """source_ids (B, S) → (B, ≤ max_new_tokens): at each place the most probable token, until eos_id.
+
+    What it returns begins after bos_id and is as long as the longest text with its eos_id; shorter ones go on
+    with eos_id. A text that has not ended after max_new_tokens has none.
+    source_mask: as in `Transformer`.   use_cache: less work, same tokens.
+    Runs in eval() and leaves the model as it was.
+    Raises TypeError and ValueError for arguments that do not fit.
+    """
+    _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens)
+    with _evaluating(model):
+        next_token = _NextToken(model, source_ids, source_mask, use_cache)
+        ids = _started(len(source_ids), max_new_tokens, bos_id, eos_id, source_ids.device)  # (B, 1 + new)
+        ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+        for place in range(1, 1 + max_new_tokens):
+            token = next_token(ids[:, :place]).argmax(dim=-1).masked_fill(ended, eos_id)
+            ids[:, place] = token
+            ended |= token == eos_id
+            if ended.all():
+                break
+    return _without_start(ids, eos_id)
+
+
+class _NextToken:
+    """Texts so far (rows, length) → the logits of what follows, (rows, V). The source is encoded once."""
+
+    def __init__(self, model, source_ids, source_mask, use_cache):
+        self.model, self.memory = model, model.encode(source_ids, source_mask)
+        self.mask = model.memory_mask(source_ids, source_mask)
+        self.cache = KeyValueCache(len(model.decoder.blocks)) if use_cache else None
+
+    def __call__(self, ids):
+        new = ids if self.cache is None else ids[:, self.cache.length:]
+        return self.model.decode(new, self.memory, self.mask, cache=self.cache)[:, -1]
+
+    def select(self, rows):
+        """Go on with these rows (R,). As many as before: each has come from a row of its own sentence."""
+        more = len(rows) != len(self.memory)
+        if self.cache is not None:
+            self.cache.select(rows, memory=more)
+        if more:
+            self.memory = self.memory[rows]
+            self.mask = None if self.mask is None else self.mask[rows]
 
 # %% ../../notebooks/07_seq2seq.ipynb #def-beam-search-model-source-ids
 def beam_search(model, source_ids, bos_id, eos_id, max_new_tokens, num_beams=4, length_penalty=0.6,
@@ -288,7 +327,7 @@ def beam_search(model, source_ids, bos_id, eos_id, max_new_tokens, num_beams=4, 
     ids, scores = _without_start(beams.kept, eos_id), beams.scores.clone()
     return (ids[:, 0], scores[:, 0]) if num_return is None else (ids, scores)
 
-# %% ../../notebooks/07_seq2seq.ipynb #class-beamstep-namedtuple-what-a-step
+# %% ../../notebooks/07_seq2seq.ipynb #class-beamstep-namedtuple-what-a-step-2
 class BeamStep(NamedTuple):
     """What a step of `beam_search` looks at: the N most probable continuations of each sentence, best first."""
 
@@ -297,7 +336,7 @@ class BeamStep(NamedTuple):
     ended: torch.Tensor             # (B, N), True: complete, a candidate for the result
     open: torch.Tensor              # (B, N), True: goes on at the next step
 
-# %% ../../notebooks/07_seq2seq.ipynb #class-beams-the-w-open-texts
+
 class _Beams:
     """The W open texts of each sentence, ids (B, W, 1 + max_new_tokens), and the best that have ended."""
 
@@ -351,20 +390,6 @@ class _Beams:
         self.kept = torch.take_along_dim(torch.cat([self.kept, ids], dim=1), order[..., None], dim=1)
         self.scores = torch.cat([self.scores, scores], dim=1).gather(1, order)
 
-# %% ../../notebooks/07_seq2seq.ipynb #def-check-beams-model-num-beams
-def _check_beams(model, num_beams, length_penalty, num_return):
-    _check_sizes(num_beams=num_beams)
-    if isinstance(length_penalty, bool) or not isinstance(length_penalty, (int, float)):
-        raise TypeError(f"length_penalty must be a number, got {length_penalty!r}")
-    if not 0 <= length_penalty < math.inf:
-        raise ValueError(f"length_penalty must be at least 0 and finite, got {length_penalty}")
-    if num_return is not None:
-        _check_sizes(num_return=num_return)
-        if num_return > num_beams:
-            raise ValueError(f"num_return must be at most num_beams = {num_beams}, got {num_return}")
-    if model.output.out_features < 2:
-        raise ValueError("a search needs at least 2 target tokens, got a vocabulary of 1")
-
 # %% ../../notebooks/07_seq2seq.ipynb #def-corpus-bleu-hypotheses-references-ma-2
 def corpus_bleu(hypotheses, references, max_order=4, smoothing="exp"):
     """How near translations are to their references, 0 to 100 (Papineni et al. 2002), as sacreBLEU counts it.
@@ -408,28 +433,3 @@ def _bleu(matches, totals, smoothing):
             return 0.0
         logs.append(math.log(match / total))
     return math.exp(math.fsum(logs) / len(logs))
-
-# %% ../../notebooks/07_seq2seq.ipynb #def-bleu-pairs-hypotheses-references-for-2
-def _bleu_pairs(hypotheses, references):
-    """→ for each hypothesis its tokens, and the tokens of each of its references."""
-    for name, texts in (("hypotheses", hypotheses), ("references", references)):
-        if not isinstance(texts, (list, tuple)):
-            raise TypeError(f"{name} must be a list, one entry for each hypothesis, got {type(texts).__name__}")
-    if len(hypotheses) != len(references) or not hypotheses:
-        raise ValueError("there must be one entry of references for each hypothesis, and at least one, got "
-                         f"{len(references)} and {len(hypotheses)}")
-    pairs = []
-    for place, (text, given) in enumerate(zip(hypotheses, references)):
-        kind = str if isinstance(text, str) else (list, tuple)
-        if not isinstance(text, (str, list, tuple)):
-            raise TypeError(f"hypotheses[{place}] must be a str or a list of tokens, got {type(text).__name__}")
-        several = isinstance(given, (list, tuple)) and given and all(isinstance(one, kind) for one in given)
-        alternatives = given if several else [given]
-        if not isinstance(alternatives[0], kind):
-            raise TypeError(f"references[{place}] must be of the form of its hypothesis, a "
-                            f"{type(text).__name__}, or a list of such, got {given!r}")
-        alternatives = [one.split() if kind is str else list(one) for one in alternatives]
-        if not all(alternatives):
-            raise ValueError(f"references[{place}] must have at least one token, got {given!r}")
-        pairs.append((text.split() if kind is str else list(text), alternatives))
-    return pairs
