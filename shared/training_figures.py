@@ -31,19 +31,22 @@ def pieces(rows, title=None):
 
 
 def batches(panels, title=None, most=6):
-    """The first batches of each panel as rows of tokens, real and padded: name → batches, each a list of lengths."""
+    """The first batches of each panel as rows of tokens, real and padded: name → batches, each a list of (source, target) lengths."""
     shown = {name: list(lengths)[:most] for name, lengths in panels.items()}
     tallest = max(sum(len(batch) for batch in some) + 3 * len(some) for some in shown.values())
-    widest = max(max(batch) for some in shown.values() for batch in some)
-    figure, axes = new(8.0, 2.9, 1, len(panels), title)
+    longest = [max(pair[side] for some in shown.values() for batch in some for pair in batch) for side in (0, 1)]
+    figure, axes = new(8.0, 3.1, 1, len(panels), title)
     for ax, (name, some) in zip(axes, shown.items()):
         top = 0
         for batch in some:
             places = numpy.arange(len(batch)) + top
-            ax.barh(places, [max(batch)] * len(batch), color=WRONG, alpha=0.45, height=1.0, lw=0)
-            ax.barh(places, batch, color=QUERY, height=1.0, lw=0)
+            for lengths, left in zip(zip(*batch), (0, longest[0] + 2)):
+                ax.barh(places, [max(lengths)] * len(batch), left=left, color=WRONG, alpha=0.45, height=1.0, lw=0)
+                ax.barh(places, lengths, left=left, color=QUERY, height=1.0, lw=0)
             top += len(batch) + 3
-        ax.set(xlim=(0, widest), ylim=(tallest, -1), xlabel="tokens (blue) and padding (orange)", yticks=[])
+        ax.set(xlim=(0, sum(longest) + 2), ylim=(tallest, -1), xlabel="tokens (blue), padding (orange)", yticks=[],
+               xticks=(longest[0] / 2, longest[0] + 2 + longest[1] / 2), xticklabels=("source", "target"))
+        ax.tick_params(left=False, bottom=False)
         ax.set_ylabel("batches")
         ax.set_title(name, fontweight="normal", fontsize=9.5)
     return figure
@@ -70,12 +73,12 @@ def formats(kinds, title=None, marks=None):
     return figure
 
 
-def runs(x, lines, title=None, ylabel="loss (nats a word)", floors=None, colours=(WRONG, QUERY, VALUE, KEY, OTHER), ylim=(0, None)):
-    """Curves of several runs, with a legend: name → y, as long as it goes.   floors: name → height of a dashed line."""
+def runs(x, lines, title=None, ylabel="loss (nats a word)", floors=None, colours=(WRONG, QUERY, VALUE, KEY, OTHER), ylim=(0, None), dashed=()):
+    """Curves of several runs, with a legend: name → y, as long as it goes.   floors: name → height of a dashed line; dashed: names of curves."""
     figure, (ax,) = new(6.8, 3.2, title=title)
     for (name, y), colour in zip(lines.items(), colours):
         y = array(y)
-        ax.plot(x[:len(y)], y, color=colour, lw=1.8, label=name)
+        ax.plot(x[:len(y)], y, color=colour, lw=1.8, ls="--" if name in dashed else "-", label=name)
     for name, height in (floors or {}).items():
         ax.axhline(height, color=INK, lw=0.8, ls="--")
         ax.annotate(name, (0.02, height), xycoords=("axes fraction", "data"), xytext=(0, -4), va="top", textcoords="offset points", fontsize=8.5)

@@ -52,13 +52,13 @@ def pad_rows(rows, pad_id):
     rows = [torch.as_tensor(row, dtype=torch.int64) for row in rows]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad_id)
 
-# %% ../../notebooks/08_training.ipynb #class-adamw-torch-optim-optimizer-adam
+# %% ../../notebooks/08_training.ipynb #class-adamw-torch-optim-optimizer-adam-2
 class AdamW(torch.optim.Optimizer):
-    """Adam with weight decay that does not pass through the moments (Loshchilov and Hutter 2019, algorithm 2).
+    """Adam with weight decay that does not pass through m and v (Loshchilov and Hutter 2019, algorithm 2).
 
     params: parameters, or groups as `decay_groups` makes them.   lr: step size.
     betas: how much the running means of the gradient and of its square keep at each step.
-    eps: added to the root of the second.   weight_decay: share of a weight, times lr, taken off at each step.
+    eps: added to the root of the second.   weight_decay: what lr times it takes off a weight.
     Raises ValueError for numbers out of range.
     """
 
