@@ -146,13 +146,14 @@ def tree(steps, title=None, until=None, most=9):
         for rank, (text, log_prob, kind) in enumerate(step):
             x, y = number, -(rank + shift)
             colour = {"open": QUERY, "ended": VALUE, "dropped": "#AAAAAA"}[kind]
-            half = inch * (0.045 * max(len(text[-1]), 4) + 0.05)
+            token = "end" if text[-1] in (".", "<eos>") else text[-1]
+            half = inch * (0.045 * max(len(token), 4) + 0.05)
             if text[:-1] in places:
                 left, height = places[text[:-1]]
                 ax.plot([left, x - half], [height, y], color=colour, lw=0.8 if kind == "dropped" else 1.6, zorder=0)
             if kind == "open":
                 places[text] = (x + half, y)
-            ax.text(x, y, f"{text[-1]}\n{numpy.exp(log_prob):.2f}", ha="center", va="center", fontsize=8.5, color=colour,
+            ax.text(x, y, f"{token}\n{numpy.exp(log_prob):.2f}", ha="center", va="center", fontsize=8.5, color=colour,
                     family="monospace", linespacing=1.3, fontweight="bold" if kind == "ended" else "normal")
     return figure
 
