@@ -58,7 +58,8 @@ class AdamW(torch.optim.Optimizer):
 
     params: parameters, or groups as `decay_groups` makes them.   lr: step size.
     betas: how much the running means of the gradient and of its square keep at each step.
-    eps: added to the root of the second.   weight_decay: what lr times it takes off a weight.
+    eps: added to the root of the second.
+    weight_decay: this times lr, as in PyTorch, is the share of a weight that each step takes off.
     Raises ValueError for numbers out of range.
     """
 
