@@ -24,7 +24,7 @@ from .positions import _check_sizes
 class Transformer(nn.Module):
     """An encoder, a decoder that asks it, and scores of the next token. By default the paper's base model.
 
-    (Vaswani et al. 2017, §3; 63,082,496 parameters, where the paper rounds to 65 million.)
+    (Vaswani et al. 2017, §3; 63,082,496 parameters, where the paper prints 65 million.)
     vocab_size: of the source.   target_vocab_size: by default the same.
     num_decoder_layers: by default num_layers.   pad_id: tokens with this id are padding, in both texts.
     sharing: "all" has one matrix for source words, target words and scores, as the paper; "target" one for
