@@ -12,7 +12,7 @@ from shared.transformer import seq2seq
 from tests.mistakes.seq2seq import BLEU, LOSS, MISTAKES, MODEL, SEARCH
 
 SOURCE = pathlib.Path(seq2seq.__file__).read_text(encoding="utf-8")
-SECTIONS = ((model_agrees, MODEL), (losses_agree, LOSS), (searches_agree, SEARCH), (lambda parts: bleu_agrees(changed.corpus_bleu), BLEU))
+SECTIONS = ((model_agrees, MODEL), (losses_agree, LOSS), (searches_agree, SEARCH), (lambda parts: bleu_agrees(parts.corpus_bleu), BLEU))
 PLANTED = [(section, mistake) for section, mistakes in SECTIONS for mistake in mistakes]
 
 
