@@ -14,7 +14,7 @@ from tests.mistakes.encoder import MISTAKES
 SOURCE = pathlib.Path(transformer.encoder.__file__).read_text(encoding="utf-8")
 
 
-def compare(changed):
+def compare(parts):
     """All that the tests compare, on small grids: first what is fast."""
     encoder_words_and_spans.compare(parts)
     parity_encoder.compare(parts)
