@@ -61,28 +61,38 @@ def numbers(options):
     return model, translation_loss(pairs.PAD), batches, lambda: [made.pairs(made.held_out[:256])]
 
 
-def multi30k(options):
-    """A translator of captions, English to German, on real data (make data DATA=multi30k)."""
+def captions():
+    """Multi30k in tokens: the tokenizer, and {split: [(ids of an English caption, of its German one)]}, marks included."""
     data = datasets.load("multi30k")
     tokenizer = BPETokenizer.train((text for row in data["train"] for text in row[:2]), 4000, ("<pad>", "<bos>", "<eos>"))
-    pad, bos, eos = tokenizer.special.values()
-    pairs_of = {split: [[tokenizer.encode(text).tolist() for text in row[:2]] for row in data[split]] for split in ("train", "val")}
-    lengths = [max(len(source), len(target)) + 2 for source, target in pairs_of["train"]]
-    model = Transformer(tokenizer.vocab_size, d_model=options.d_model, num_layers=options.num_layers, num_heads=4, d_ff=4 * options.d_model,
-                        dropout=options.dropout, norm_first=True, pad_id=pad)
+    bos, eos = tokenizer.special["<bos>"], tokenizer.special["<eos>"]
+    return tokenizer, {split: [([*tokenizer.encode(english).tolist(), eos], [bos, *tokenizer.encode(german).tolist(), eos]) for english, german, _ in rows]
+                       for split, rows in data.items()}
 
-    def batch(rows):
-        sources, targets = zip(*rows)
-        return pad_rows([[*ids, eos] for ids in sources], pad), pad_rows([[bos, *ids, eos] for ids in targets], pad)
+
+def caption_model(tokenizer, d_model, num_layers, dropout=0.0):
+    """The translator of captions: one matrix for all words, of both languages."""
+    return Transformer(tokenizer.vocab_size, d_model=d_model, num_layers=num_layers, num_heads=4, d_ff=4 * d_model, dropout=dropout,
+                       norm_first=True, pad_id=tokenizer.special["<pad>"])
+
+
+def multi30k(options):
+    """A translator of captions, English to German, on real data (make data DATA=multi30k)."""
+    tokenizer, rows = captions()
+    pad = tokenizer.special["<pad>"]
+    lengths = [max(map(len, row)) for row in rows["train"]]
+
+    def batch(some):
+        return tuple(pad_rows(side, pad) for side in zip(*some))
 
     def batches(epoch):
         for places in length_buckets(lengths, 32 * options.batch, seed=10_000 * options.seed + epoch):
-            yield batch([pairs_of["train"][place] for place in places])
+            yield batch([rows["train"][place] for place in places])
 
     def held_out():
-        return [batch(pairs_of["val"][start:start + 64]) for start in range(0, len(pairs_of["val"]), 64)]
+        return [batch(rows["val"][start:start + 64]) for start in range(0, len(rows["val"]), 64)]
 
-    return model, translation_loss(pad), batches, held_out
+    return caption_model(tokenizer, options.d_model, options.num_layers, options.dropout), translation_loss(pad), batches, held_out
 
 
 TASKS = {"stories": stories, "numbers": numbers, "multi30k": multi30k}

@@ -86,7 +86,8 @@ def main(folder):
     seen["odd"] = job(folder / "odd", 2, 12, "--accumulate", "3")
     seen["bfloat16"] = job(folder / "bfloat16", 2, 12, "--precision", "bfloat16")
     seen["float16"] = job(folder / "float16", 2, 12, "--precision", "float16")
-    seen["numbers"] = job(folder / "numbers", 2, 3, task="numbers")
+    for name, world in {"numbers, one": 1, "numbers, two": 2}.items():      # micro-batches of unequal numbers of letters
+        seen[name] = job(folder / name, world, 12, task="numbers")
     seen["killed"] = job(folder / "killed", 2, 400, "--warmup", "400", kill=(1, 1))
     seen["resumed"] = job(folder / "killed", 1, len(seen["killed"]["steps"]) + 5, "--warmup", "400")
     print(json.dumps(seen))

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from shared import words
 from shared.fit import fit
 from shared.settings import device
-from shared.transformer import CharTokenizer, GPTModel, SequenceClassifier, TokenTagger, TransformerEncoder, span_f1
+from shared.transformer import (BPETokenizer, CharTokenizer, GPTModel, SequenceClassifier, TokenTagger, Transformer, TransformerEncoder, length_buckets,
+                                pad_rows, span_f1)
 
 from . import load
 
@@ -118,3 +119,32 @@ def test_names_are_found_better_than_word_by_word():
     reached = span_f1([[tags[k] for k in row] for row in tagged(model.eval(), vocabulary, texts)], gold)
     baseline = span_f1([usual(*parts["train"], "O")(text) for text in texts], gold)
     assert reached > baseline > 0.05, (reached, baseline)
+
+
+def test_a_translator_beats_pairs_of_tokens_and_reads_the_source():
+    parts = {"train": load("multi30k")["train"][:6000], "val": load("multi30k")["val"][:400]}
+    bpe = BPETokenizer.train((text for row in parts["train"] for text in row[:2]), 1000, ("<pad>", "<bos>", "<eos>"))
+    pad, bos, eos = bpe.special.values()
+    rows = {part: [(bpe.encode(english), torch.tensor([bos, *bpe.encode(german).tolist(), eos])) for english, german, _ in some] for part, some in parts.items()}
+    batches = [places for epoch in range(4) for places in length_buckets([max(map(len, row)) for row in rows["train"]], 1000, seed=epoch)]
+
+    def batch(some):
+        return tuple(pad_rows(side, pad).to(device()) for side in zip(*some))
+
+    def translation_loss(model, batch):
+        source, target = batch
+        return F.cross_entropy(model(source, target[:, :-1]).flatten(0, -2), target[:, 1:].flatten(), ignore_index=pad)
+
+    torch.manual_seed(0)
+    model = Transformer(bpe.vocab_size, d_model=64, num_layers=1, num_heads=4, d_ff=256, dropout=0.0, norm_first=True, max_seq_len=256, positions="rotary", pad_id=pad)
+    fit(model, lambda rng: batch([rows["train"][place] for place in batches.pop()]), translation_loss, 300, falling(1e-2, 300), progress=False)
+    pairs = torch.full((bpe.vocab_size, bpe.vocab_size), 0.1)
+    for _, target in rows["train"]:
+        pairs.index_put_((target[:-1], target[1:]), torch.ones(()), accumulate=True)
+    targets = [target for _, target in rows["val"]]
+    before, after = (torch.cat([target[side] for target in targets]) for side in (slice(0, -1), slice(1, None)))
+    baseline = -(pairs / pairs.sum(1, keepdim=True)).log()[before, after].mean()
+    with torch.no_grad():
+        reached, astray = (translation_loss(model.eval(), batch(some))
+                           for some in (rows["val"], [(rows["val"][k - 1][0], target) for k, target in enumerate(targets)]))
+    assert reached < baseline - 0.1 and reached < astray - 0.1, (reached, baseline, astray)
