@@ -57,6 +57,23 @@ def test_compiled_or_not_the_loss_calls_what_was_made(monkeypatch):
     assert compiled == [made.model]
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_after_a_gradient_that_is_not_finite_it_trains_on(precision):
+    def no_gradient(model, batch):
+        total, count = laws.loss_of(model, batch)
+        return total + (0 * total).sqrt(), count                            # finite, with a gradient of 0 / 0
+
+    made, told = laws.trainer(training, dtype=torch.float32, loss=no_gradient, precision=precision)
+    made.scaler = torch.amp.GradScaler("cpu", init_scale=0.5, enabled=precision == "float16")    # too small to have overflowed
+    before = laws.weights(made.model).clone()
+    with pytest.raises(FloatingPointError, match="the gradient's length is nan at step 1"):
+        made.train(3)
+    torch.testing.assert_close(laws.weights(made.model), before, rtol=0, atol=0)
+    made.loss = laws.loss_of
+    made.train(3)
+    assert [step["step"] for step in told] == [1, 2, 3] and laws.weights(made.model).isfinite().all()
+
+
 def test_a_loss_falls():
     made, told = laws.trainer(training, batches=lambda epoch: laws.texts(0))
     made.train(150)

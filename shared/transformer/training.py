@@ -499,6 +499,7 @@ class Trainer:
         self.scaler.unscale_(self.optimizer)
         norm = float(clip_grad_norm(self.model.parameters(), self.max_norm))
         if not math.isfinite(norm) and not (self.scaler.is_enabled() and self.scaler.get_scale() >= 1):
+            self.scaler.update()                                            # or it could not be asked again
             raise FloatingPointError(f"the gradient's length is {norm} at step {step}, "
                                      f"{_places([position for position, _ in mine])}")
         self.scaler.step(self.optimizer)                                    # float16: not after an overflow

@@ -63,7 +63,7 @@ MISTAKES = (
     Mistake("clipped before unscaling", f"{UNSCALED}        {CLIPPED}\n", f"        {CLIPPED}\n{UNSCALED}"),
     Mistake("never unscaled", UNSCALED, ""),
     Mistake("not clipped", CLIPPED, "norm = float(clip_grad_norm(self.model.parameters(), math.inf))"),
-    Mistake("scale never updated", "        self.scaler.update()\n", ""),
+    Mistake("scale never updated", "overflow\n        self.scaler.update()\n", "overflow\n"),
     Mistake("the step taken after an overflow", "self.scaler.step(self.optimizer) ", "self.optimizer.step() "),
     Mistake("half precision ignored", 'enabled=precision != "float32")', "enabled=False)"),
     Mistake("float16 not scaled", 'enabled=precision == "float16")', "enabled=False)"),
