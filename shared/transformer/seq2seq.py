@@ -357,11 +357,11 @@ class _Beams:
         ids[..., length] = tokens
         ends = tokens == self.eos_id
         ended = ends & ~self.done[:, None]
-        ended[:, self.num_beams:] = False
+        ended[:, self.num_beams:] = False               # only the W best may end
         self._keep(ids, self._score(totals, length).masked_fill(~ended, -math.inf))
-        order = ends.long().argsort(dim=1, stable=True)[:, :min(self.num_beams, W * (V - 1))]
+        order = ends.long().argsort(dim=1, stable=True)[:, :min(self.num_beams, W * (V - 1))]   # open first
         self.ids, self.log_probs = torch.take_along_dim(ids, order[..., None], dim=1), totals.gather(1, order)
-        self.done |= self._best_possible() <= self.scores[:, -1]
+        self.done |= self._best_possible() <= self.scores[:, -1]            # none can win: Exercise 7.4
         if self.num_beams == 1:
             self.done |= ended[:, 0]
         is_open = torch.zeros_like(ends).scatter(1, order, True) & ~self.done[:, None]
