@@ -17,7 +17,7 @@ lab: $(READY)      ## open JupyterLab on lesson 01, or on LESSON=02
 	@$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(FIRST) $(ARGS)
 
 test: $(READY)     ## every check, two at a time; ARGS="-k parity" goes to pytest; TORCH=keep tests the PyTorch of PYTHON
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 run: $(READY)      ## execute the lessons: seconds, memory, claims; LESSON=01, SEEDS=10; SAVE=1 keeps the outputs
 	@$(RUN) -m shared.run $(if $(LESSON),--lesson $(LESSON)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SAVE),--save)

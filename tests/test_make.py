@@ -63,8 +63,8 @@ def test_help_lists_every_target_in_one_line_each(tree):
 
 
 @pytest.mark.parametrize("arguments, called", [
-    (["test"], "1|-m pytest -n 2 --dist loadfile"),
-    (["test", "ARGS=-k parity"], "1|-m pytest -n 2 --dist loadfile -k parity"),
+    (["test"], "1|-m pytest -n 2 --dist loadfile --no-loadscope-reorder"),
+    (["test", "ARGS=-k parity"], "1|-m pytest -n 2 --dist loadfile --no-loadscope-reorder -k parity"),
     (["run"], "|-m shared.run"),
     (["run", "LESSON=01", "SEEDS=10", "SAVE=1"], "|-m shared.run --lesson 01 --seeds 10 --save"),
     (["export"], "|-m shared.export"),
