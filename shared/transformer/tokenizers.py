@@ -128,7 +128,7 @@ def _merge_in_words(words, places, pair, new):
     for place in places.pop(pair):
         word, count = words[place]
         merged = merge_pair(word, pair, new)
-        if len(merged) == len(word):                                        # no longer holds it   
+        if len(merged) == len(word):                                        # no longer holds it
             continue
         words[place] = merged, count
         for before in zip(word, word[1:]):
