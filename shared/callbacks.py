@@ -13,7 +13,7 @@ import time
 import torch.distributed
 from IPython.display import display, update_display
 
-from . import fit
+from . import checks, fit
 
 
 def _first_process():
@@ -37,6 +37,7 @@ class CSVLog:
     """
 
     def __init__(self, path, names=("loss",)):
+        checks.kind("names", names, list, tuple)
         self.path, self.names, self.start = pathlib.Path(path), tuple(names), None
         self.columns = ("step", "loss", "tokens", "norm", "lr", "seconds", *(f"evaluated {name}" for name in self.names))
 
@@ -80,6 +81,9 @@ class LiveCurve:
     """
 
     def __init__(self, steps, every=None, floor=None, alt="The loss of each step falls as training goes on."):
+        checks.whole("steps", steps)
+        checks.whole("every", 1 if every is None else every)
+        checks.number("floor", 0 if floor is None else floor)
         self.steps, self.every, self.floor, self.alt = steps, every or max(1, steps // 20), floor, alt
         self.losses, self.evaluated, self.handle = [], [], None
 
@@ -121,6 +125,7 @@ class Samples:
     """
 
     def __init__(self, write, every, tell=None):
+        checks.whole("every", every)
         self.write, self.every, self.tell, self.texts = write, every, tell, []
 
     def __call__(self, trainer, told):
@@ -145,8 +150,7 @@ class EarlyStopping:
     """
 
     def __init__(self, patience, name="loss"):
-        if not patience >= 1:
-            raise ValueError(f"patience must be at least 1, got {patience!r}")
+        checks.whole("patience", patience)
         self.patience, self.name = patience, name
         self.best, self.waited = math.inf, 0
 

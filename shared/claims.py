@@ -31,7 +31,7 @@ def claim(name, measured, op, bound):
     Raises ClaimFailed (an AssertionError) when it does not hold; a measured NaN never holds.
     With the environment's LESSON_CLAIMS=file every claim, held or not, is also appended there as a line of JSON.
     """
-    if op not in OPERATORS:
+    if op not in tuple(OPERATORS):
         raise ValueError(f"op must be one of {' '.join(OPERATORS)}, got {op!r}")
     if not isinstance(name, str) or ": " in name or "\n" in name:
         raise ValueError(f"a claim's name is one line without ': ', got {name!r}")

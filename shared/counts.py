@@ -3,6 +3,8 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from . import checks
+
 
 def flops(function, *inputs):
     """Floating-point operations of the matrix products in `function(*inputs)`; a multiplication and an addition are two."""
@@ -13,6 +15,7 @@ def flops(function, *inputs):
 
 def longest_chain(output):
     """The most operations between an input and `output` that had to wait for one another, as autograd recorded them."""
+    checks.kind("output", output, torch.Tensor)
     if output.grad_fn is None:
         raise ValueError("autograd recorded nothing: no input of `output` has requires_grad=True")
     length = {}                                     # node → longest chain that ends there

@@ -96,7 +96,7 @@ def download(name, to=None):
 
 def _entry(name):
     sets = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    if name not in sets:
+    if name not in list(sets):
         raise ValueError(f"name must be one of {', '.join(sets)}, got {name!r}")
     return sets[name]
 

@@ -7,6 +7,8 @@ from IPython.display import display, update_display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from . import checks
+
 
 def show(figure, alt):
     """Display a matplotlib `Figure` as a PNG with a text alternative (what a person who cannot see it should know)."""
@@ -48,6 +50,7 @@ def _bundle(figure, alt, small=True):
     """What Jupyter displays, and its metadata. `small`: a third of the bytes for a file, not worth its time while live."""
     if not isinstance(figure, Figure):
         raise TypeError(f"a picture must be a matplotlib Figure, got {type(figure).__name__}")
+    checks.kind("alt", alt, str)
     if not alt:
         raise ValueError("a picture needs a text alternative: alt must not be empty")
     buffer = io.BytesIO()

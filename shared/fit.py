@@ -3,6 +3,7 @@
 import torch
 from IPython.display import TextDisplayObject, display
 
+from . import checks
 from .settings import generator
 
 
@@ -15,11 +16,13 @@ def fit(model, batches, loss, steps, lr=1e-3, seed=0, progress=True):
     seed: of the batches; the model's own parameters are drawn before.   progress: show a line that counts the steps.
     Raises ValueError for steps < 1, FloatingPointError as soon as a loss is NaN or infinite.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    checks.whole("steps", steps)
+    checks.whole("seed", seed, at_least=0)
+    if not callable(lr):
+        checks.number("lr", lr)
     rng, losses, counter = generator(seed), [], Progress(steps) if progress else None
     rate = lr if callable(lr) else lambda step: lr
-    optimiser = torch.optim.Adam(model.parameters())
+    optimiser = torch.optim.Adam(model.parameters(), fused=True)
     model.train()
     for step in range(steps):
         for group in optimiser.param_groups:
@@ -40,6 +43,7 @@ class Progress:
     """One line that changes while a loop runs. Its first and last text are the same, so that saved outputs are stable."""
 
     def __init__(self, steps):
+        checks.whole("steps", steps)
         self.steps, self.every = steps, max(1, steps // 20)
         self.handle = display(_Text(f"{steps} steps"), display_id=True)
 

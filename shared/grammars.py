@@ -3,6 +3,8 @@
 import re
 from fractions import Fraction
 
+from . import checks
+
 MAX_STATES = 10_000
 RULE, WORD = re.compile("[A-Z]+"), re.compile(r"([^A-Z:=|/]+|:)(/[\w-]+)?")
 REMEMBER, REPEAT = re.compile("([a-z]+):([A-Z]+)"), re.compile("=([a-z]+)")
@@ -24,6 +26,7 @@ class Grammar:
     """
 
     def __init__(self, text, name, labelled=False):
+        checks.kind("grammar", text, str)
         self.name = name
         self._labelled = labelled
         self.rules = {}             # name → its alternatives, a list of (weight, symbols, line)

@@ -22,7 +22,7 @@ import pathlib
 import numpy
 import torch
 
-from . import settings
+from . import checks, settings
 from .grammars import Grammar
 from .hidden_words import check_integers, fill, with_lengths
 from .labels import Labels
@@ -31,13 +31,16 @@ from .states import UNIT, States, entropy_of
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "data" / "languages"
 
 
-@functools.lru_cache
 def load(name):
     """The language of `data/languages/<name>.txt`. Raises ValueError for another name, and for a bad grammar."""
-    path = FOLDER / f"{name}.txt"
-    if not path.is_file():
-        known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.txt")))
-        raise ValueError(f"name must be one of {known}, got {name!r}")
+    known = sorted(path.stem for path in FOLDER.glob("*.txt"))
+    if name not in known:
+        raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}")
+    return _read(FOLDER / f"{name}.txt")
+
+
+@functools.lru_cache
+def _read(path):
     return Language(path.read_text(encoding="utf-8"), path.name)
 
 
@@ -65,7 +68,7 @@ class Language:
         Raises TypeError for another source, ValueError for batch or length < 1.
         """
         _check_random(rng, batch)
-        _check_size("length", length)
+        checks.whole("length", length)
         draws = rng.integers(UNIT, batch, length).cpu().numpy()
         state, ids = numpy.zeros(batch, dtype=numpy.int64), numpy.empty((batch, length), dtype=numpy.int64)
         for step in range(length):
@@ -139,6 +142,7 @@ class Language:
 
     def encode(self, text):
         """Words parted by blanks → their token ids, (T,). Raises ValueError for a word that is not in the language."""
+        checks.kind("text", text, str)
         for word in text.split():
             if word not in self._ids:
                 raise ValueError(f"{word!r} is not one of the words {' '.join(self.words)}")
@@ -157,7 +161,7 @@ class Language:
         It is the lowest loss at each token of the windows of `sample`, which begin with a text; its mean is their floor.
         Raises ValueError for length < 1.
         """
-        _check_size("length", length)
+        checks.whole("length", length)
         values, here = numpy.empty(length), numpy.eye(1, self.num_states)[0]
         for step in range(length):
             values[step] = here @ self._states.entropies
@@ -213,17 +217,13 @@ def _floats(values, device):
     return torch.from_numpy(values).to(device, torch.float32 if device.type == "mps" else torch.float64)
 
 
-def _check_size(name, size):
-    if size < 1:
-        raise ValueError(f"{name} must be at least 1, got {size}")
-
-
 def _check_random(rng, batch):
     if not isinstance(rng, settings.Random):
         raise TypeError(f"rng must be a shared.settings.Random, such as generator(0), got {rng!r}")
-    _check_size("batch", batch)
+    checks.whole("batch", batch)
 
 
 def _check_free(name, number, taken):
+    checks.whole(name, number, at_least=None)
     if 0 <= number < len(taken):
         raise ValueError(f"{name} must not be one of 0 to {len(taken) - 1}, which are {taken[0]} to {taken[-1]}, got {number}")

@@ -2,11 +2,14 @@
 
 import functools
 import hashlib
+from collections.abc import Iterator
 
 import torch
 from num2words import num2words
 from torch.nn.utils.rnn import pad_sequence
 
+from . import checks
+from .hidden_words import check_integers
 from .settings import Random, device
 
 PAD, BOS, EOS = 0, 1, 2         # the same ids on both sides: padding, start and end of a target
@@ -25,6 +28,8 @@ def copies(rng, batch, length=10, vocab_size=11, reverse=False, shortest=None):
     shortest = length if shortest is None else shortest
     if not isinstance(rng, Random):
         raise TypeError(f"rng must be a shared.settings.Random, such as generator(0), got {rng!r}")
+    for name, size in (("batch", batch), ("length", length), ("shortest", shortest), ("vocab_size", vocab_size)):
+        checks.whole(name, size, at_least=None)
     if not 1 <= shortest <= length or batch < 1:
         raise ValueError("batch must be at least 1, and shortest from 1 to length, got "
                          f"batch = {batch}, shortest = {shortest}, length = {length}")
@@ -54,8 +59,10 @@ class NumberWords:
     """
 
     def __init__(self, language, below=10_000, held_out=0.1, seed=9):
-        if language not in LANGUAGES:
+        if language not in list(LANGUAGES):
             raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
+        checks.whole("below", below, at_least=None)
+        checks.number("held_out", held_out)
         if not 100 <= below <= 100_000:
             raise ValueError(f"below must lie from 100 to 100000, got {below}")
         if not 0 < held_out < 1:
@@ -87,6 +94,7 @@ class NumberWords:
         Targets begin with `BOS` and end with `EOS`. Raises TypeError for numbers that are no ints, ValueError for none
         at all and for one out of range.
         """
+        checks.kind("numbers", numbers, list, tuple, range, Iterator)
         numbers = list(numbers)
         if not numbers:
             raise ValueError("numbers must hold at least one number, got none")
@@ -99,8 +107,7 @@ class NumberWords:
 
         Raises ValueError for size < 1.
         """
-        if size < 1:
-            raise ValueError(f"size must be at least 1, got {size}")
+        checks.whole("size", size)
         return lambda rng: self.pairs(self.train[place] for place in rng.integers(len(self.train), size).tolist())
 
     def decode(self, ids):
@@ -108,6 +115,7 @@ class NumberWords:
 
         A `PAD`, or a second `BOS`, is shown as such. Raises ValueError for other shapes and for ids out of range.
         """
+        check_integers(ids)
         if ids.dim() != 2 or not (ids.numel() == 0 or 0 <= ids.min() <= ids.max() < self.target_size):
             given = f"{ids.min().item()} to {ids.max().item()}" if ids.dim() == 2 else f"shape {tuple(ids.shape)}"
             raise ValueError(f"ids must be of shape (B, T), from 0 to {self.target_size - 1}, got {given}")
@@ -119,12 +127,16 @@ class NumberWords:
         return "".join(self.letters[letter] for letter in row)
 
 
-@functools.lru_cache(maxsize=65_536, typed=True)        # 4.0 is not 4
 def _written(number, language):
     if type(number) is not int:
         raise TypeError(f"a number must be an int, got {number!r}")
     if not 0 <= number <= MOST:
         raise ValueError(f"a number must lie from 0 to {MOST}, got {number}")
+    return _in_words(number, language)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _in_words(number, language):
     return num2words(number, lang=language)
 
 

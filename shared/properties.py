@@ -11,6 +11,8 @@ import math
 
 import torch
 
+from . import checks
+
 
 def influence(function, x):
     """How strongly input token s moves output token t: (T, S), the largest |∂ output_t / ∂ input_s| of their features.
@@ -63,6 +65,8 @@ def padding_influence(function, x, keep, more=0, generator=None):
     x: (B, T, d) floating point, or whole-number ids (B, T); keep: boolean (B, T), True = a real token.
     function(x, keep): (B, T, ...), of which the real tokens are compared, or one result an example, (B, ...).
     """
+    checks.tensors(x=x, keep=keep)
+    checks.whole("more", more, at_least=0)
     if keep.dtype != torch.bool or keep.dim() != 2 or x.shape[:2] != keep.shape:
         raise ValueError(f"keep must be boolean of shape (B, T), as x {tuple(x.shape)}, got {keep.dtype} {tuple(keep.shape)}")
     if keep.all() or not keep.any():
@@ -84,6 +88,7 @@ def batch_influence(function, *inputs):
 
     inputs: tensors whose first dimension is the batch B ≥ 2; function(*inputs): (B, ...).
     """
+    checks.tensors(**{f"inputs[{place}]": tensor for place, tensor in enumerate(inputs)})
     sizes = {len(tensor) if tensor.dim() else 0 for tensor in inputs}
     if len(sizes) != 1 or min(sizes) < 2:
         raise ValueError(f"inputs must share one batch size of at least 2, got shapes {[tuple(i.shape) for i in inputs]}")
@@ -109,16 +114,21 @@ def weight_sum_error(weights, allowed=None):
 
     weights: (..., T, S); allowed: boolean, True = may attend, broadcasts to (..., T, S).
     """
-    if allowed is not None and allowed.dtype != torch.bool:
-        raise TypeError(f"allowed must be boolean (True = may attend), got {allowed.dtype}")
-    expected = 1.0 if allowed is None else allowed.expand_as(weights).any(dim=-1).to(weights.dtype)
+    checks.tensors(weights=weights)
+    expected = 1.0
+    if allowed is not None:
+        checks.tensors(allowed=allowed)
+        if allowed.dtype != torch.bool:
+            raise TypeError(f"allowed must be boolean (True = may attend), got {allowed.dtype}")
+        checks.broadcasts("allowed", allowed, weights.shape)
+        expected = allowed.expand_as(weights).any(dim=-1).to(weights.dtype)
     return _worst((weights.abs().sum(dim=-1) - expected).abs())             # abs: a negative weight is no weight
 
 
 def first_loss_gap(loss, vocab_size):
     """|loss − ln V| / ln V: about 0 for an untrained model, which gives V classes the same probability."""
-    if not isinstance(vocab_size, int) or vocab_size < 2:
-        raise ValueError(f"vocab_size must be a whole number of at least 2, got {vocab_size!r}")
+    checks.whole("vocab_size", vocab_size, at_least=2)
+    checks.number("loss", loss.item() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else loss)
     return abs(float(loss) - math.log(vocab_size)) / math.log(vocab_size)
 
 
@@ -127,6 +137,7 @@ def unreached_parameters(module, loss):
 
     Gradients that are stored already stay as they are, and `loss.backward()` is possible afterwards.
     """
+    checks.tensors(loss=loss)
     if loss.numel() != 1:
         raise ValueError(f"loss must be one number, got shape {tuple(loss.shape)}")
     named = dict(module.named_parameters())
@@ -143,8 +154,8 @@ def overfit_loss(module, loss_of, steps=200, lr=1e-2):
 
     loss_of(module): a scalar loss, the same batch every time. A copy is trained, the module itself does not change.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    checks.whole("steps", steps)
+    checks.number("lr", lr)
     module = copy.deepcopy(module)
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not parameters:
@@ -168,10 +179,12 @@ def cache_error(full, step, x, chunkings):
     x: (B, T, ...); full(x): (B, T, ...); step(chunk, cache): output and cache, where cache is None at the start.
     chunkings: ways to cut T into lengths, such as [(1, 1, 1, 1), (3, 1)].
     """
-    chunkings = [tuple(chunking) for chunking in chunkings]
+    checks.tensors(x=x)
+    checks.kind("chunkings", chunkings, list, tuple)
     for chunking in chunkings:
-        if sum(chunking) != x.size(1) or min(chunking) < 1:
-            raise ValueError(f"the lengths of a chunking must be at least 1 and add up to T = {x.size(1)}, got {chunking}")
+        checks.kind("a chunking", chunking, list, tuple)
+        if not all(type(length) is int and length > 0 for length in chunking) or (sum(chunking),) != x.shape[1:2]:
+            raise ValueError(f"the lengths of a chunking must be at least 1 and add up to T of x {tuple(x.shape)}, got {chunking}")
     expected, errors = _output(full, 2, x), []
     for chunking in chunkings:
         cache, outputs = None, []
@@ -194,6 +207,7 @@ def _evaluating(module):
 
 
 def _check_tokens(x):
+    checks.tensors(x=x)
     if x.dim() not in (2, 3) or not x.is_floating_point() or x.numel() == 0:
         raise ValueError(f"x must be floating point of shape (T, d) or (B, T, d), not empty, got {x.dtype} {tuple(x.shape)}")
 
@@ -224,7 +238,7 @@ def _other_content(x, generator):
 def _difference(a, b):
     if a.shape != b.shape:
         raise ValueError(f"the outputs to compare have different shapes, {tuple(a.shape)} and {tuple(b.shape)}")
-    return _worst((a - b).abs())
+    return _worst(a ^ b if a.dtype == torch.bool else (a - b).abs())
 
 
 def _worst(deviations):
@@ -233,4 +247,4 @@ def _worst(deviations):
         deviations = torch.tensor(deviations, dtype=torch.float64, device="cpu")
     if deviations.numel() == 0:
         raise ValueError("there is nothing to compare: the outputs are empty")
-    return deviations.max().item()
+    return float(deviations.max())

@@ -5,12 +5,15 @@ import pathlib
 
 import torch
 
+from . import checks
+
 SCALES = ("quick", "full")
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "data" / "results"
 
 
 def seed(offset=0):
     """The seed of this run, `LESSON_SEED` (0 if it is not set), plus `offset`."""
+    checks.whole("offset", offset, at_least=None)
     text = os.environ.get("LESSON_SEED", "0")
     if not text.isdecimal():
         raise ValueError(f"LESSON_SEED must be a whole number of at least 0, got {text!r}")
@@ -43,19 +46,29 @@ class Random:
     """Random tensors that are the same on every device: drawn on the CPU, then moved to the lesson's."""
 
     def __init__(self, number):
+        checks.whole("number", number, at_least=0)
         self._generator = torch.Generator("cpu").manual_seed(number)
 
     def normal(self, *shape):
         """Mean 0, variance 1."""
+        _check_shape(shape)
         return torch.randn(*shape, generator=self._generator, device="cpu").to(device())
 
     def uniform(self, *shape):
         """At least 0 and below 1."""
+        _check_shape(shape)
         return torch.rand(*shape, generator=self._generator, device="cpu").to(device())
 
     def integers(self, end, *shape):
         """Whole numbers from 0 to `end` - 1."""
+        checks.whole("end", end)
+        _check_shape(shape)
         return torch.randint(end, shape, generator=self._generator, device="cpu").to(device())
+
+
+def _check_shape(shape):
+    for size in shape:
+        checks.whole("a size in shape", size, at_least=0)
 
 
 def generator(number=None):

@@ -186,11 +186,11 @@ def test_a_wrong_cache_is_measured(fault):
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: properties.weight_sum_error(X, X.long()), TypeError, "boolean.*got torch.int64"),
     (lambda: properties.first_loss_gap(1.0, 1), ValueError, "at least 2, got 1"),
-    (lambda: properties.first_loss_gap(1.0, 2.5), ValueError, "whole number.*2.5"),
+    (lambda: properties.first_loss_gap(1.0, 2.5), TypeError, "whole number.*2.5"),
     (lambda: properties.unreached_parameters(net(), X), ValueError, r"one number, got shape \(2, 6, 4\)"),
     (lambda: properties.overfit_loss(net(), squared_error, steps=0), ValueError, "at least 1, got 0"),
     (lambda: properties.overfit_loss(nn.ReLU(), squared_error), ValueError, "no parameter"),
-    (lambda: properties.cache_error(at_once, stepper(), X, [(2, 3)]), ValueError, r"T = 6, got \(2, 3\)"),
+    (lambda: properties.cache_error(at_once, stepper(), X, [(2, 3)]), ValueError, r"add up to T of x .*, got \(2, 3\)"),
     (lambda: properties.cache_error(at_once, stepper(), X, [(6, 0)]), ValueError, r"at least 1.*\(6, 0\)"),
     (lambda: properties.cache_error(at_once, stepper(), X, []), ValueError, "nothing to compare"),
 ])

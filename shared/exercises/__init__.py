@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from .. import settings
+from .. import checks, settings
 
 TRIALS = 5          # fresh random inputs per check
 
@@ -79,6 +79,7 @@ def hint(number, level=None):
     hints = _find(number).hints
     if level is None:
         level = _hints_given[number] = min(_hints_given.get(number, 0) + 1, len(hints))
+    checks.whole("level", level, at_least=None)
     if not 1 <= level <= len(hints):
         raise ValueError(f"exercise {number} has hints 1 to {len(hints)}, got {level}")
     print(f"Hint {level} of {len(hints)}: {hints[level - 1]}")
@@ -101,7 +102,7 @@ _hints_given = {}
 
 def _find(number):
     exercises = all_exercises()
-    if number not in exercises:
+    if number not in list(exercises):
         raise ValueError(f"there is no exercise {number!r}, only {', '.join(exercises)}")
     return exercises[number]
 
