@@ -33,27 +33,35 @@ def _spread(ax, parts, y, colours):
     return middles
 
 
-def whole(title=None):
-    """The encoder–decoder: what goes in, what comes out, and the one way between the two stacks."""
+def whole(title=None, lessons=False):
+    """The encoder–decoder: what goes in, what comes out, and the one way between the two stacks.
+
+    lessons: with the number of the lesson that builds it at each part.
+    """
     figure, (ax,) = new(7.6, 3.5, title=title)
     ax.axis("off")
     ax.set(xlim=(0, 10), ylim=(-0.15, 5.1))
-    for left, name in ((0.5, "encoder, N blocks"), (5.5, "decoder, N blocks")):
-        ax.text(left + 2, 3.85, name, ha="center", fontsize=10, color=INK)
+
+    def write(x, y, text, lesson, colour=INK, size=9.5):
+        ax.text(x, y, f"{text}  ({lesson})" if lessons else text, ha="center", va="center", fontsize=size, color=colour)
+
+    for left, name, lesson in ((0.5, "encoder, N blocks", "04, 05"), (5.5, "decoder, N blocks", "04, 06")):
+        write(left + 2, 3.95, name, lesson, size=10)
         ax.add_patch(FancyBboxPatch((left, 0.95), 4, 2.7, boxstyle="round,pad=0.05", fc="#F7F7F7", ec=FAINT))
-    for left, low, text, colour in ((0.8, 2.5, "feed-forward", INK), (0.8, 1.3, "self-attention, both ways", QUERY),
-                                    (5.8, 2.9, "feed-forward", INK), (5.8, 2.0, "cross-attention", WRONG),
-                                    (5.8, 1.1, "self-attention, causal", QUERY)):
+    for left, low, text, lesson, colour in (
+            (0.8, 2.5, "feed-forward", "04", INK), (0.8, 1.3, "self-attention, both ways", "01, 02", QUERY),
+            (5.8, 2.9, "feed-forward", "04", INK), (5.8, 2.0, "cross-attention", "07", WRONG),
+            (5.8, 1.1, "self-attention, causal", "01, 02", QUERY)):
         ax.add_patch(FancyBboxPatch((left, low), 3.4, 0.55, boxstyle="round,pad=0.05", fc="white", ec=colour))
-        ax.text(left + 1.7, low + 0.28, text, ha="center", va="center", fontsize=9.5, color=colour)
+        write(left + 1.7, low + 0.28, text, lesson, colour)
     ax.annotate("", (5.7, 2.27), (3.3, 4.55), arrowprops={"arrowstyle": "-|>", "color": WRONG, "lw": 1.8,
                                                           "connectionstyle": "angle,angleA=0,angleB=90,rad=6"})
-    for x, below, above, colour in ((2.5, "source: forty two", "memory (B, S, d_model)", INK),
-                                    (7.5, "target so far: <bos> z w e", "what follows each: z w e i", INK)):
-        ax.annotate("", (x, 0.85), (x, 0.35), arrowprops={"arrowstyle": "-|>", "color": colour})
-        ax.text(x, 0.12, below, ha="center", va="center", fontsize=9.5)
-        ax.annotate("", (x, 4.45), (x, 4.1), arrowprops={"arrowstyle": "-|>", "color": colour})
-        ax.text(x, 4.7, above, ha="center", va="center", fontsize=9.5)
+    for x, below, above, lesson in ((2.5, "source: forty two", "memory (B, S, d_model)", "05"),
+                                    (7.5, "target so far: <bos> z w e", "what follows each: z w e i", "06, 07")):
+        ax.annotate("", (x, 0.85), (x, 0.35), arrowprops={"arrowstyle": "-|>", "color": INK})
+        write(x, 0.12, below, "places: 03")
+        ax.annotate("", (x, 4.45), (x, 4.15), arrowprops={"arrowstyle": "-|>", "color": INK})
+        write(x, 4.7, above, lesson)
     return figure
 
 

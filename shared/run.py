@@ -1,11 +1,11 @@
 """`make run`: executes the lessons, and prints what each took and whether its claims held.
 
 `python -m shared.run [--lesson 01] [--seeds 10] [--save]`; two lessons or seeds at a time, one thread each.
+From ten seeds on, how often each claim held and how tightly is kept in data/results/claims.json.
 With LESSON_SCALE=full one at a time, with all threads: then times are measured that are to be recorded.
 """
 
 import argparse
-import collections
 import concurrent.futures
 import dataclasses
 import json
@@ -19,7 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
-from . import settings
+from . import margins, settings
 from .saved import prepare, write
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
@@ -97,51 +97,15 @@ def _one_line(error):
     return ": ".join([error.ename, *first])
 
 
-def margin(entry):
-    """How far a claim's measured value is on the right side of its bound, as a share of the bound; None for exact ones.
-
-    Negative where the claim failed. The distance itself where the bound is 0.
-    """
-    if entry["op"] == "=" and entry["held"]:
-        return None
-    if entry["op"] == "=" or entry["measured"] != entry["measured"]:
-        return float("-inf")
-    gap = entry["measured"] - entry["bound"]
-    return (gap if entry["op"] in "≥>" else -gap) / (abs(entry["bound"]) or 1.0)
-
-
-def tightest(claims):
-    """The claim with the smallest margin, and that margin; (None, None) where all are exact or there are none."""
-    measured = [(margin(entry), entry) for entry in claims if margin(entry) is not None]
-    return min(measured, key=lambda pair: pair[0], default=(None, None))[::-1]
-
-
 def lesson_line(runs):
     """One line of the table: a lesson over its seeds. Seconds are the mean, memory is the highest."""
     claims = [entry for run in runs for entry in run.claims]
-    entry, distance = tightest(claims)
+    entry, distance = margins.tightest(claims)
     seconds = sum(run.seconds for run in runs) / len(runs)
     megabytes = max(run.megabytes for run in runs)
     held = f"{sum(entry['held'] for entry in claims)}/{len(claims)}"
-    name = f"{_shown(distance)}  {entry['name']}" if entry else "exact" if claims else "–"
+    name = f"{margins.shown(distance)}  {entry['name']}" if entry else "exact" if claims else "–"
     return f"{runs[0].path.stem:32}{seconds:8.1f}{megabytes:8.0f}{held:>9}  {name}"
-
-
-def claim_lines(runs):
-    """One line a claim: in how many of the seeds it held, and where it was tightest."""
-    groups = collections.defaultdict(list)
-    for run in runs:
-        for entry in run.claims:
-            groups[entry["name"], entry["op"]].append(entry)
-    for (name, op), entries in groups.items():
-        seeds = {entry["seed"] for entry in entries} - {entry["seed"] for entry in entries if not entry["held"]}
-        entry, distance = tightest(entries)
-        worst = f"{entry['measured']:.4g} ({_shown(distance)}, seed {entry['seed']})" if entry else "exact"
-        yield f"  {len(seeds):>3}/{len(runs):<3} {name} {op} {entries[0]['bound']:g}: {worst}"
-
-
-def _shown(distance):
-    return f"{100 * distance:.3g} %"
 
 
 def main(arguments=None, notebooks=NOTEBOOKS):
@@ -162,8 +126,11 @@ def main(arguments=None, notebooks=NOTEBOOKS):
     errors = []
     for runs in _execute_all(paths, options.seeds):
         print(lesson_line(runs), flush=True)
-        for line in claim_lines(runs) if options.seeds > 1 else ():
+        claims = [entry for run in runs for entry in run.claims]
+        for line in margins.lines(claims, options.seeds) if options.seeds > 1 else ():
             print(line, flush=True)
+        if options.seeds >= margins.RECORDED_FROM and notebooks == NOTEBOOKS:
+            margins.keep(runs[0].path.stem, claims, options.seeds)
         errors += [line for run in runs for line in run.errors]
         if options.save:
             errors += _save(runs[0], before[runs[0].path])

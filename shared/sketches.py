@@ -118,6 +118,7 @@ def encodings(tables, title=None):
         image = ax.imshow(array(table), cmap=seaborn.blend_palette([WRONG, "#FFFFFF", QUERY], as_cmap=True), vmin=-1, vmax=1, aspect="auto")
         ax.set_title(name, fontweight="normal", fontsize=9.5)
         ax.set(xlabel="entry", ylabel="place" if ax is axes[0] else "")
+        ax.yaxis.get_major_locator().set_params(integer=True, steps=[1, 2, 5, 10])
     figure.colorbar(image, ax=axes, ticks=[-1, 0, 1])
     return figure
 

@@ -151,3 +151,4 @@ def number_of_claims(notebook):
 
 CHECKS = (never_ran, error_outputs, widget_state, pictures, core_length, cell_lengths, machine_paths, cell_ids, nbval_marks,
           exercises_attempted, number_of_claims)
+OF_LESSONS_ONLY = (core_length, number_of_claims)        # not of 00, which shows the way in

@@ -1,10 +1,10 @@
 """A lesson in JupyterLab, in a real browser, as a learner uses it: it runs, and its controls answer.
 
-Screenshots and the measured times are kept in build/browser.
+The start page and lesson 01 run whole, the others up to their first control: what follows, nbval executes. Screenshots and the
+measured times are kept in build/browser.
 """
 
 import contextlib
-import shutil
 import time
 
 import jupyter
@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import TimeoutError, sync_playwright
 
 KEPT = made.ROOT / "build" / "browser"
+WHOLE = ("00", "01")
 EXPLORER = """
 from matplotlib.figure import Figure
 from shared.lesson import explore
@@ -41,7 +42,9 @@ def page(tmp_path_factory):
     """A function that opens a notebook of the served folder in a browser, and returns its page."""
     workplace = tmp_path_factory.mktemp("lab")
     folder = workplace / "notebooks"
-    shutil.copytree(made.ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
+    folder.mkdir()
+    for path in made.NOTEBOOKS:
+        made.write(up_to_a_control(nbformat.read(path, as_version=4), whole=path.name[:2] in WHOLE), folder / path.name)
     made.write(made.notebook("md: # Made", EXPLORER), folder / "made_explorer.ipynb")
     made.write(made.notebook("1", "import sys\nprint('oh', file=sys.stderr)", "1 / 0", "2"), folder / "made_error.ipynb")
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,14 @@ def page(tmp_path_factory):
 
         yield go
         browser.close()
+
+
+def up_to_a_control(notebook, whole):
+    """Without the cells after the first one with a control."""
+    first = next(place for place, cell in enumerate(notebook.cells) if cell.cell_type == "code" and "\nexplore(" in f"\n{cell.source}")
+    if not whole:
+        del notebook.cells[first + 1:]
+    return notebook
 
 
 def command(page, menu, name):

@@ -23,7 +23,7 @@ def tree(tmp_path):
     folder = tmp_path / "a clone"
     (folder / "notebooks").mkdir(parents=True)
     (folder / "data").mkdir()                               # a folder named as a target is: make must not take it for done
-    (folder / "notebooks" / "01_attention.ipynb").touch()
+    (folder / "notebooks" / "00_start_here.ipynb").touch()
     for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(made.ROOT / name, folder)
     return folder
@@ -81,7 +81,7 @@ def test_a_second_time_nothing_is_installed(arguments, called, installed):
 def test_lab_opens_the_first_lesson(installed):
     status, lines, errors = make(installed, "lab", OMP_NUM_THREADS="", LESSON_EVIDENCE="", LESSON_SCALE="")
     assert (status, errors) == (0, [])
-    assert re.fullmatch(r"\|-m jupyterlab (--allow-root )?notebooks/01_attention\.ipynb", lines[0])
+    assert re.fullmatch(r"\|-m jupyterlab (--allow-root )?notebooks/00_start_here\.ipynb", lines[0])
 
 
 def test_a_moved_tree_is_installed_anew(installed):

@@ -21,6 +21,8 @@ def test_there_is_a_lesson():
 @each_lesson
 @pytest.mark.parametrize("check", hygiene.CHECKS, ids=lambda check: check.__name__)
 def test_lesson(check, path):
+    if path.name.startswith("00_") and check in hygiene.OF_LESSONS_ONLY:
+        pytest.skip("the first page has no lab and few claims")
     assert list(check(hygiene.load(path))) == []
 
 

@@ -116,15 +116,6 @@ def test_wrong_arguments_are_named(arguments, message, tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("measured, op, bound, held, expected", [
-    (1.1, "≥", 1.0, True, 0.1), (0.9, "≥", 1.0, False, -0.1), (0.9, "<", 1.0, True, 0.1), (-1.1, "≤", -1.0, True, 0.1),
-    (-0.5, "≤", 0.0, True, 0.5), (2, "=", 2, True, None), (3, "=", 2, False, float("-inf")), (float("nan"), ">", 1.0, False, float("-inf")),
-])
-def test_margin(measured, op, bound, held, expected):
-    entry = {"measured": measured, "op": op, "bound": bound, "held": held}
-    assert run.margin(entry) == (expected if expected is None else pytest.approx(expected))
-
-
 def test_the_lessons_are_found_in_order():
     assert run.find()[0].name.startswith("01_")
     assert run.find("01") == run.find("1") == run.find()[:1]
