@@ -112,10 +112,15 @@ def _compare(name, seed, live, recorded, tolerance):
                                 f"{limit:.3g} is allowed: find out what changed, then run `make evidence`")
 
 
+def described(name, command, **content):
+    """What a record says: the name, where `content` comes from, and `content`."""
+    return {"name": name, "command": command, "machine": _machine(), "torch": torch.__version__,
+            "date": datetime.date.today().isoformat(), "commit": _commit(), **content}
+
+
 def write(name, command, **content):
-    """Write data/results/<name>.json, whole or not at all: where `content` comes from, and `content`. Returns all of it."""
-    entry = {"name": name, "command": command, "machine": _machine(), "torch": torch.__version__,
-             "date": datetime.date.today().isoformat(), "commit": _commit(), **content}
+    """Write data/results/<name>.json, whole or not at all: `content`, described. Returns all of it."""
+    entry = described(name, command, **content)
     path = settings.RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(".half")

@@ -112,6 +112,14 @@ def marian(sharing="all", **options):
     return model
 
 
+def take_marian_weights(ours, theirs):
+    """Give a `Transformer` the weights of a Marian of its shape, and its table of places."""
+    state = {our_name(name): tensor for name, tensor in theirs.state_dict().items() if not name.startswith(NO_PART) and "embed_positions" not in name}
+    ours.load_state_dict(state)
+    for stack, other in ((ours.encoder, theirs.model.encoder), (ours.decoder, theirs.model.decoder)):
+        stack.embedding.places.table = other.embed_positions.weight.detach().clone()     # sines and cosines side by side there, not in turn
+
+
 def same_as_marian(parts, sharing="all", B=3, S=6, T=5, **options):
     """Assert one-to-one names, equal logits, loss, and gradients of every parameter; → (ours, theirs), with the same weights."""
     theirs = marian(sharing, **options)
@@ -119,10 +127,7 @@ def same_as_marian(parts, sharing="all", B=3, S=6, T=5, **options):
     ours = made(parts, vocab_size=config.vocab_size, target_vocab_size=config.decoder_vocab_size, d_model=config.d_model, num_layers=config.encoder_layers,
                 num_decoder_layers=config.decoder_layers, num_heads=config.encoder_attention_heads, d_ff=config.encoder_ffn_dim, sharing=sharing,
                 activation=config.activation_function, scale=config.scale_embedding, norm_first=False, max_seq_len=config.max_position_embeddings)
-    state = {our_name(name): tensor for name, tensor in theirs.state_dict().items() if not name.startswith(NO_PART) and "embed_positions" not in name}
-    ours.load_state_dict(state)
-    for stack, other in ((ours.encoder, theirs.model.encoder), (ours.decoder, theirs.model.decoder)):
-        stack.embedding.places.table = other.embed_positions.weight.detach().clone()     # sines and cosines side by side there, not in turn
+    take_marian_weights(ours, theirs)
     mine, trained = dict(ours.named_parameters()), {}
     for name, parameter in theirs.named_parameters():
         if "embed_positions" not in name:

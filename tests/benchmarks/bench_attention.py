@@ -86,7 +86,7 @@ def draw(rows, machine):
 def main():
     """Measure, print the table, draw it, and record it in data/results/bench_attention.json."""
     rows = run()
-    entry = evidence.write("bench_attention", "make bench", rows=rows)
+    entry = evidence.write("bench_attention", "make bench ARGS=attention", rows=rows)
     head = "{machine} · torch {torch} · {date} · commit {commit}".format(**entry)
     print(f"scaled_dot_product_attention, (B, H, n, d) = (4, 4, n, 32)\n{head}\n\n{lines(rows)}")
     PICTURE.parent.mkdir(exist_ok=True)

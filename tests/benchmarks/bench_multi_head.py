@@ -92,7 +92,7 @@ def lines(rows):
 def main():
     """Measure, print the table, and record it in data/results/bench_multi_head.json."""
     rows = run()
-    entry = evidence.write("bench_multi_head", "make bench", rows=rows)
+    entry = evidence.write("bench_multi_head", "make bench ARGS=multi_head", rows=rows)
     head = "{machine} · torch {torch} · {date} · commit {commit}".format(**entry)
     print(f"MultiHeadAttention(need_weights=False), (B, n, d_model) = (12, n, 128), 4 heads, causal\n{head}\n\n{lines(rows)}")
     print("\nrecorded in data/results/bench_multi_head.json")

@@ -1,6 +1,7 @@
-"""Fair times on a noisy machine: two functions take turns in one process, and each turn gives one ratio."""
+"""Fair times on a noisy machine: functions take turns in one process, and each turn gives one ratio."""
 
 import dataclasses
+import functools
 import statistics
 import time
 
@@ -22,20 +23,38 @@ class Comparison:
 
 
 def compare(first, second, seconds=1.0, least=3, most=40):
-    """Call `first` and `second` alternately, after one call each to warm up, and return a `Comparison`.
+    """Call `first` and `second` alternately and return a `Comparison`. The others, and errors: as in `take_turns`."""
+    times = take_turns({"first": first, "second": second}, seconds, least, most)
+    a, b = times["first"], times["second"]
+    return Comparison(statistics.median(a), statistics.median(b), *ratios(a, b), len(a))
+
+
+def ratios(a, b):
+    """Median and quartiles of a / b, turn by turn: two lists of numbers of equal length, at least two each."""
+    low, middle, high = statistics.quantiles((x / y for x, y in zip(a, b, strict=True)), n=4, method="inclusive")
+    return middle, low, high
+
+
+def take_turns(functions, seconds=1.0, least=3, most=40):
+    """Call functions, name → function, one after another and again, after two calls each to warm up → name → seconds, one a turn.
 
     seconds: how long to go on; at least `least` turns, at most `most`.   ValueError for fewer than 2 turns.
     """
+    calls = {name: max(1, round(SHORTEST / [measure(function) for _ in range(2)][1])) for name, function in functions.items()}
+    return collect({name: functools.partial(measure, function, calls[name]) for name, function in functions.items()}, seconds, least, most)
+
+
+def collect(measures, seconds, least, most):
+    """Functions that return a number each, name → function, called in turn → name → numbers, one a turn. As in `take_turns`."""
     if not 2 <= least <= most:
         raise ValueError(f"a comparison needs 2 ≤ least ≤ most turns, got least = {least}, most = {most}")
-    once = [measure(function) for function in (first, second) for _ in range(2)]
-    calls = [max(1, round(SHORTEST / once[1])), max(1, round(SHORTEST / once[3]))]
-    stop, turns = time.perf_counter() + seconds, []
-    while len(turns) < least or len(turns) < most and time.perf_counter() < stop:
-        turns.append((measure(first, calls[0]), measure(second, calls[1])))
-    ratios = [a / b for a, b in turns]
-    low, ratio, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return Comparison(statistics.median(a for a, _ in turns), statistics.median(b for _, b in turns), ratio, low, high, len(turns))
+    stop, numbers = time.perf_counter() + seconds, {name: [] for name in measures}
+    for turn in range(most):
+        if turn >= least and time.perf_counter() >= stop:
+            break
+        for name, function in measures.items():
+            numbers[name].append(function())
+    return numbers
 
 
 def measure(function, calls=1):
