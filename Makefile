@@ -7,7 +7,7 @@ READY := $(VENV)/installed
 FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),01)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run export evidence full mutants data bench clean
+.PHONY: help lab test run export evidence full mutants data bench site clean
 
 help:      ## this list
 	@sed -n 's/^\([a-z][a-z]*\):[^#]*## */\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,9 @@ data: $(READY)     ## download the real data sets (24 MB) into data/cache; DATA=
 
 bench: $(READY)    ## measure our parts against PyTorch's, and print the ratios
 	@$(RUN) -m tests.benchmarks $(ARGS)
+
+site: $(READY)     ## write the lessons as a searchable web site that needs no network: build/site/index.html
+	@$(RUN) -m shared.site
 
 clean:             ## remove what the commands left behind; .venv and data stay
 	@rm -rf build .pytest_cache .hypothesis .coverage .coverage.* *.egg-info notebooks/.ipynb_checkpoints
