@@ -29,8 +29,7 @@ def _check_attention_arguments(query, key, value, mask, dropout):
     if key.size(-2) != value.size(-2):
         raise ValueError("key and value must have the same length S, "
                          f"got {key.size(-2)} and {value.size(-2)}")
-    if not 0.0 <= dropout < 1.0:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    _check_dropout(dropout)
     try:
         batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     except RuntimeError:
@@ -42,6 +41,27 @@ def _check_attention_arguments(query, key, value, mask, dropout):
 
 def _kind(thing):
     return thing.dtype if isinstance(thing, torch.Tensor) else type(thing).__name__
+
+
+def _check_type(name, thing, kind):
+    if not isinstance(thing, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(thing).__name__}")
+
+
+def _check_number(name, number):
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be a number, got {number!r}")
+
+
+def _check_whole(name, tensor):
+    if _kind(tensor) not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+        raise TypeError(f"{name} must be a tensor of whole numbers, got {_kind(tensor)}")
+
+
+def _check_dropout(dropout):
+    _check_number("dropout", dropout)
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
 
 
 def _check_mask(mask, shape):
@@ -92,7 +112,7 @@ def causal_mask(T, S=None, device=None):
     Raises ValueError for lengths that are negative or not whole, or S < T.
     """
     S = T if S is None else S
-    if not (isinstance(T, int) and isinstance(S, int) and 0 <= T <= S):
+    if not (type(T) is int and type(S) is int and 0 <= T <= S):
         raise ValueError(f"causal_mask needs whole numbers 0 ≤ T ≤ S, got T = {T!r}, S = {S!r}")
     return torch.ones(T, S, dtype=torch.bool, device=device).tril(diagonal=S - T)
 
@@ -103,8 +123,8 @@ def padding_mask(input_ids, pad_id=0):
     input_ids: whole numbers, (B, S). Combine with a causal mask by `&`.
     Raises TypeError for ids that are not whole numbers, ValueError for another number of dimensions.
     """
-    if _kind(input_ids) not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise TypeError(f"input_ids must be a tensor of whole numbers, got {_kind(input_ids)}")
+    _check_whole("input_ids", input_ids)
+    _check_number("pad_id", pad_id)
     if input_ids.dim() != 2:
         raise ValueError(f"input_ids must have shape (B, S), got {tuple(input_ids.shape)}")
     return (input_ids != pad_id)[:, None, None, :]
@@ -115,8 +135,7 @@ class ScaledDotProductAttention(nn.Module):
 
     def __init__(self, dropout=0.0):
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        _check_dropout(dropout)
         self.dropout = dropout
 
     def forward(self, query, key, value, mask=None):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .attention import _check_dropout, _check_number
 from .multi_head import MultiHeadAttention
 from .positions import _check_sizes
 
@@ -68,16 +69,29 @@ class RMSNorm(nn.Module):
 # %% ../../notebooks/04_transformer_blocks.ipynb #def-check-norm-arguments-d-model
 def _check_norm_arguments(d_model, eps):
     _check_sizes(d_model=d_model)
+    _check_number("eps", eps)
     if not eps > 0:
         raise ValueError(f"eps must be above 0, got {eps!r}")
 
 
-def _widened(x, d_model):
-    """x, checked, in float32 at least."""
+def _hidden_width(d_model, d_ff):
+    """d_ff, or by default 4 d_model; both checked."""
+    _check_sizes(d_model=d_model)
+    d_ff = 4 * d_model if d_ff is None else d_ff
+    _check_sizes(d_ff=d_ff)
+    return d_ff
+
+
+def _check_vectors(x, d_model):
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise TypeError(f"x must be a floating-point tensor, got {getattr(x, 'dtype', type(x).__name__)}")
     if x.dim() < 1 or x.size(-1) != d_model:
         raise ValueError(f"x must have the shape (..., {d_model}), got {tuple(x.shape)}")
+
+
+def _widened(x, d_model):
+    """x, checked, in float32 at least."""
+    _check_vectors(x, d_model)
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #activations-relu-f-relu-gelu-f-2
@@ -99,8 +113,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, d_model, d_ff=None, activation="relu", dropout=0.0, bias=True):
         super().__init__()
-        d_ff = 4 * d_model if d_ff is None else d_ff
-        _check_sizes(d_model=d_model, d_ff=d_ff)
+        d_ff = _hidden_width(d_model, d_ff)
         _check_block_arguments(activation, dropout)
         self.activation = activation
         self.to_hidden = nn.Linear(d_model, d_ff, bias=bias)
@@ -109,6 +122,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x):
         """x (..., d_model) → (..., d_model)."""
+        _check_vectors(x, self.to_hidden.in_features)
         hidden = ACTIVATIONS[self.activation](self.to_hidden(x))        # (..., d_ff)
         return self.to_output(self.dropout(hidden))
 
@@ -117,12 +131,11 @@ class FeedForward(nn.Module):
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #def-check-block-arguments-activation-dro
 def _check_block_arguments(activation, dropout, norm="layer"):
-    if activation not in ACTIVATIONS:
+    if activation not in tuple(ACTIVATIONS):
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
     if norm not in ("layer", "rms"):
         raise ValueError(f'norm must be "layer" or "rms", got {norm!r}')
-    if not 0.0 <= dropout < 1.0:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    _check_dropout(dropout)
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #class-transformerblock-nn-module-self-at
 class TransformerBlock(nn.Module):
@@ -192,8 +205,7 @@ def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bi
 
     (Except `positions`, which may bring parameters of its own.) Errors as those of the block.
     """
-    d_ff = 4 * d_model if d_ff is None else d_ff
-    _check_sizes(d_model=d_model, d_ff=d_ff)
+    d_ff = _hidden_width(d_model, d_ff)
     _check_block_arguments("relu", 0.0, norm)
     attentions = 2 if cross_attention else 1
     attention = 4 * d_model * d_model + (4 * d_model if bias else 0)
@@ -209,9 +221,9 @@ def block_flops(n, d_model, d_ff=None, memory_length=None, cached=0, batch=1):
     cached: earlier tokens whose keys and values lie in a cache: they are attended to, and not computed again.
     A mask saves nothing here: masked scores are computed, too. TypeError and ValueError for impossible sizes.
     """
-    d_ff = 4 * d_model if d_ff is None else d_ff
-    _check_sizes(n=n, d_model=d_model, d_ff=d_ff, batch=batch)
-    _check_sizes(at_least=0, memory_length=memory_length or 0, cached=cached)
+    d_ff = _hidden_width(d_model, d_ff)
+    _check_sizes(n=n, batch=batch)
+    _check_sizes(at_least=0, memory_length=0 if memory_length is None else memory_length, cached=cached)
     flops = 8 * n * d_model ** 2 + 4 * n * (cached + n) * d_model + 4 * n * d_model * d_ff
     if memory_length is not None:               # queries and output of n tokens, keys and values of the memory
         flops += 4 * n * d_model ** 2 + 4 * memory_length * d_model ** 2 + 4 * n * memory_length * d_model

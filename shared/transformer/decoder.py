@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .attention import causal_mask
+from .attention import _check_number, _check_type, _check_whole, causal_mask
 from .blocks import LayerNorm, RMSNorm, TransformerBlock
 from .encoder import TokenEmbedding, _check_ids, initialise, position_scheme
 from .positions import _check_sizes
@@ -100,8 +100,7 @@ class TransformerDecoder(nn.Module):
 # %% ../../notebooks/06_decoder.ipynb #def-check-cache-cache-blocks-input-2
 def _check_cache(cache, blocks, input_ids):
     """→ how many tokens it holds."""
-    if not isinstance(cache, KeyValueCache):
-        raise TypeError(f"cache must be a KeyValueCache, got {type(cache).__name__}")
+    _check_type("cache", cache, KeyValueCache)
     if len(cache.layers) != len(blocks):
         raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {len(blocks)}")
     attention, length = blocks[0].self_attention, cache.length
@@ -153,8 +152,7 @@ def _described(thing):
 
 def _check_sampling(vocab_size, temperature, top_k, top_p):
     for name, number in (("temperature", temperature), ("top_p", 1 if top_p is None else top_p)):
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise TypeError(f"{name} must be a number, got {number!r}")
+        _check_number(name, number)
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
     if top_k is not None:
@@ -309,6 +307,7 @@ class KeyValueCache:
 
         memory=False: each row comes from one of the same memory, so that what is kept of that may stay.
         """
+        _check_whole("rows", rows)
         for layer in self.layers + (self.memory if memory else []):
             if layer.key is not None:
                 layer.key, layer.value = layer.key[rows], layer.value[rows]
@@ -376,8 +375,7 @@ class CharTokenizer:
     """
 
     def __init__(self, text):
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        _check_type("text", text, str)
         if not text:
             raise ValueError("text must have at least one character: the characters in it are the vocabulary")
         self.characters = "".join(sorted(set(text)))
@@ -386,8 +384,7 @@ class CharTokenizer:
 
     def encode(self, text):
         """text → its ids, (T,) int64. Raises ValueError, with its place, for a character that is not known."""
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        _check_type("text", text, str)
         for place, character in enumerate(text):
             if character not in self._ids:
                 raise ValueError(f"{character!r} at place {place} is not one of the {self.vocab_size} "
@@ -421,6 +418,7 @@ def gpt2_names(num_layers):
 
     Matrices of blocks (`h.….weight` with two dimensions) are stored transposed, (inputs, outputs).
     """
+    _check_sizes(num_layers=num_layers)
     names = {"wte.weight": ["decoder.embedding.words.weight"],
              "wpe.weight": ["decoder.embedding.places.table.weight"]}
     parts = {f"h.{k}.{theirs}": [f"decoder.blocks.{k}.{name}" for name in ours]

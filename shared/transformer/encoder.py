@@ -12,10 +12,12 @@ import math
 import torch
 from torch import nn
 
-from .attention import scaled_dot_product_attention
+from .attention import (_check_number, _check_type, _check_whole, _kind,
+                                          scaled_dot_product_attention)
 from .blocks import ACTIVATIONS, LayerNorm, RMSNorm, TransformerBlock, _check_block_arguments
 from .positions import (ALiBi, LearnedPositionalEmbedding, RelativePositionBias,
-                                          RotaryEmbedding, SinusoidalPositionalEncoding, _check_sizes)
+                                          RotaryEmbedding, SinusoidalPositionalEncoding, _check_positive,
+                                          _check_sizes)
 
 _POSITIONS = ("none", "sinusoidal", "learned", "rotary", "relative", "alibi")
 
@@ -50,17 +52,25 @@ def _check_attention_mask(attention_mask, shape):
                          f"{highest.item()}")
 
 
+def _check_positions(positions):
+    if positions not in _POSITIONS:
+        raise ValueError(f"positions must be one of {', '.join(_POSITIONS)}, got {positions!r}")
+
+
 def _check_pad_id(pad_id, vocab_size):
     _check_sizes(at_least=0, pad_id=pad_id)
     if pad_id >= vocab_size:
         raise ValueError(f"pad_id must lie from 0 to vocab_size - 1 = {vocab_size - 1}, got {pad_id}")
 
 
-def _check_hiding(input_ids, mask_id, vocab_size, share):
+def _check_hiding(input_ids, mask_id, vocab_size, share, protected):
     _check_sizes(vocab_size=vocab_size)
     _check_sizes(at_least=0, mask_id=mask_id)
+    _check_number("share", share)
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    if not isinstance(protected, (list, tuple, range)) or any(type(number) is not int for number in protected):
+        raise TypeError(f"protected must be a list of ids, got {protected!r}")
     if not isinstance(input_ids, torch.Tensor) or input_ids.dtype not in (torch.int64, torch.int32):
         given = input_ids.dtype if isinstance(input_ids, torch.Tensor) else type(input_ids).__name__
         raise TypeError(f"input_ids must be a tensor of int64 or int32, got {given}")
@@ -82,8 +92,7 @@ class TokenEmbedding(nn.Module):
         _check_sizes(vocab_size=vocab_size, d_model=d_model, max_seq_len=max_seq_len)
         _check_sizes(at_least=0, num_segments=num_segments)
         _check_block_arguments("relu", dropout)
-        if positions not in _POSITIONS:
-            raise ValueError(f"positions must be one of {', '.join(_POSITIONS)}, got {positions!r}")
+        _check_positions(positions)
         self.max_seq_len, self.factor = max_seq_len, math.sqrt(d_model) if scale else 1.0
         added = {"sinusoidal": SinusoidalPositionalEncoding, "learned": LearnedPositionalEmbedding}
         self.words = nn.Embedding(vocab_size, d_model)
@@ -99,6 +108,7 @@ class TokenEmbedding(nn.Module):
         for ids out of range or of another shape, and for more than max_seq_len tokens.
         """
         _check_ids("input_ids", input_ids, self.words.num_embeddings)
+        _check_sizes(at_least=0, offset=offset)
         if offset + input_ids.size(1) > self.max_seq_len:
             raise ValueError(f"max_seq_len is {self.max_seq_len}, got {offset + input_ids.size(1)} tokens")
         x = self.words(input_ids)                                               # (B, T, d_model)
@@ -120,7 +130,8 @@ def position_scheme(positions, d_model, num_heads, max_seq_len, bidirectional):
 
     positions: "rotary", "relative" or "alibi"; for those that are added to the words, and "none": None.
     """
-    _check_sizes(d_model=d_model, num_heads=num_heads)
+    _check_positions(positions)
+    _check_sizes(d_model=d_model, num_heads=num_heads, max_seq_len=max_seq_len)
     if d_model % num_heads:
         raise ValueError(f"num_heads must divide d_model, got d_model = {d_model}, num_heads = {num_heads}")
     if positions == "rotary":
@@ -135,6 +146,8 @@ def initialise(model, std=0.02):
 
     0.02 is BERT's and GPT-2's. Gains and biases of norms stay, and so do those of a `RelativePositionBias`.
     """
+    _check_type("model", model, nn.Module)
+    _check_positive(std=std)
     kept = [part.bias for part in model.modules() if isinstance(part, RelativePositionBias)]
     for part in model.modules():
         if isinstance(part, (nn.Linear, nn.Embedding)) and part not in kept:
@@ -177,6 +190,7 @@ class TransformerEncoder(nn.Module):
 
     def real_tokens(self, input_ids, attention_mask=None):
         """(B, T) booleans, True for a token that is no padding: as attention_mask says, else all but pad_id."""
+        _check_whole("input_ids", input_ids)
         if attention_mask is not None:
             _check_attention_mask(attention_mask, input_ids.shape)
             return attention_mask.bool()
@@ -216,6 +230,7 @@ class TokenTagger(nn.Module):
 
     def __init__(self, encoder, num_labels, dropout=0.0):
         super().__init__()
+        _check_type("encoder", encoder, nn.Module)
         _check_sizes(num_labels=num_labels)
         _check_block_arguments("relu", dropout)
         self.encoder, self.dropout = encoder, nn.Dropout(dropout)
@@ -238,6 +253,7 @@ class SequenceClassifier(nn.Module):
 
     def __init__(self, encoder, num_classes, pooling="first", dropout=0.0):
         super().__init__()
+        _check_type("encoder", encoder, nn.Module)
         _check_sizes(num_classes=num_classes)
         _check_block_arguments("relu", dropout)
         if pooling not in ("first", "mean", "attention"):
@@ -272,7 +288,7 @@ def mask_tokens(input_ids, mask_id, vocab_size, share=0.15, protected=(), genera
     and -100 elsewhere, which `F.cross_entropy` ignores.   generator: by default PyTorch's own.
     Raises TypeError for ids that are not whole numbers, ValueError for a share outside (0, 1] and wrong sizes.
     """
-    _check_hiding(input_ids, mask_id, vocab_size, share)
+    _check_hiding(input_ids, mask_id, vocab_size, share, protected)
     where = input_ids.device if generator is None else generator.device
     choose, replace = torch.rand(2, *input_ids.shape, generator=generator, device=where).to(input_ids.device)
     other = torch.randint(vocab_size, input_ids.shape, generator=generator, device=where).to(input_ids)
@@ -293,6 +309,7 @@ class MaskedLanguageModel(nn.Module):
 
     def __init__(self, encoder, activation="gelu", eps=None):
         super().__init__()
+        _check_type("encoder", encoder, nn.Module)
         _check_block_arguments(activation, 0.0)
         eps = encoder.eps if eps is None else eps
         self.encoder, self.activation = encoder, activation
@@ -316,9 +333,11 @@ def bio_spans(tags):
     as in the script of CoNLL's shared tasks and in the package seqeval.
     Raises ValueError for a tag that is not "O", "B-x" or "I-x".
     """
+    if isinstance(tags, (str, torch.Tensor)) or not hasattr(tags, "__iter__"):
+        raise TypeError(f"tags must be a list of BIO tags, got {tags!r}")
     spans, start, before = set(), None, None
     for place, tag in enumerate([*tags, "O"]):
-        if tag != "O" and (tag[:2] not in ("B-", "I-") or len(tag) < 3):
+        if tag != "O" and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-") or len(tag) < 3):
             raise ValueError(f'a tag must be "O", "B-…" or "I-…", got {tag!r} at {place}')
         if before is not None and tag != f"I-{before}":                     # the span before ends here
             spans.add((before, start, place - 1))
@@ -334,6 +353,9 @@ def span_f1(predicted, gold):
     predicted, gold: for each text a list of BIO tags, as long as the text. 0.0 if no span is right.
     Equals seqeval's f1_score. Raises ValueError for lengths that differ and for other tags.
     """
+    for name, texts in (("predicted", predicted), ("gold", gold)):
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(tags, (list, tuple)) for tags in texts):
+            raise TypeError(f"{name} must be a list of tags for each text, got {texts!r}")
     lengths = [[len(tags) for tags in texts] for texts in (predicted, gold)]
     if lengths[0] != lengths[1]:
         raise ValueError(f"predicted and gold must have the same lengths, got {lengths[0]} and {lengths[1]}")

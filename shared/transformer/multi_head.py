@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .attention import ScaledDotProductAttention, _check_mask
+from .attention import ScaledDotProductAttention, _check_mask, _check_type
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #def-check-multi-head-arguments-d-2
 def _check_multi_head_arguments(d_model, query, key, value, mask):
@@ -116,6 +116,7 @@ def record_attention(model):
     that stands in the model under two names is listed under the first. The model's code is not touched.
     Raises ValueError for a model without such a layer.
     """
+    _check_type("model", model, nn.Module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, MultiHeadAttention)}
     if not layers:
         raise ValueError(f"{type(model).__name__} contains no MultiHeadAttention to record")

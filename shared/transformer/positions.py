@@ -12,6 +12,8 @@ import math
 import torch
 from torch import nn
 
+from .attention import _check_mask, _check_number, _check_whole, _kind
+
 _LAYOUTS = ("interleaved", "halves")
 
 # %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base
@@ -25,7 +27,8 @@ def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
     if not isinstance(positions, torch.Tensor):
         raise TypeError(f"positions must be a tensor, got {type(positions).__name__}")
     _check_sizes(d_model=d_model)
-    _check_options(layout, base)
+    _check_layout(layout)
+    _check_positive(base=base)
     i = torch.arange((d_model + 1) // 2, dtype=torch.float64, device="cpu")
     angles = positions.to("cpu", torch.float64)[..., None] * base ** (-2 * i / d_model)     # (..., hands)
     if layout == "halves":
@@ -45,7 +48,8 @@ class SinusoidalPositionalEncoding(nn.Module):
     def __init__(self, d_model, max_seq_len=1024, base=10000.0, layout="interleaved", stretch=1.0):
         super().__init__()
         _check_sizes(d_model=d_model, max_seq_len=max_seq_len)
-        _check_options(layout, base, stretch)
+        _check_layout(layout)
+        _check_positive(base=base, stretch=stretch)
         places = torch.arange(max_seq_len, dtype=torch.float64, device="cpu") / stretch
         table = sinusoids(places, d_model, base, layout).to(torch.get_default_device())
         self.register_buffer("table", table, persistent=False)      # moves with the module, is not saved
@@ -81,12 +85,14 @@ def _check_sizes(at_least=1, **sizes):
             raise ValueError(f"{name} must be at least {at_least}, got {size}")
 
 
-def _check_options(layout=_LAYOUTS[0], base=1.0, stretch=1.0):
+def _check_layout(layout):
     if layout not in _LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(_LAYOUTS)}, got {layout!r}")
-    for name, number in (("base", base), ("stretch", stretch)):
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise TypeError(f"{name} must be a number, got {number!r}")
+
+
+def _check_positive(**numbers):
+    for name, number in numbers.items():
+        _check_number(name, number)
         if not 0 < number < math.inf:
             raise ValueError(f"{name} must be above 0 and finite, got {number}")
 
@@ -113,7 +119,7 @@ class LearnedPositionalEmbedding(nn.Module):
 
         Between rows it is linear; behind the last row that row is repeated.
         """
-        _check_options(stretch=factor)
+        _check_positive(factor=factor)
         weight = self.table.weight.detach()
         places = torch.arange(round(len(weight) * factor), device=weight.device) / factor
         before = places.long().clamp(max=len(weight) - 1)
@@ -136,7 +142,8 @@ class RotaryEmbedding(nn.Module):
     def __init__(self, d_head, base=10000.0, layout="halves", stretch=1.0):
         super().__init__()
         _check_sizes(d_head=d_head)
-        _check_options(layout, base, stretch)
+        _check_layout(layout)
+        _check_positive(base=base, stretch=stretch)
         if d_head % 2:
             raise ValueError(f"d_head must be even, since entries are turned in pairs, got {d_head}")
         self.d_head, self.base, self.layout, self.stretch = d_head, base, layout, stretch
@@ -147,7 +154,7 @@ class RotaryEmbedding(nn.Module):
         For self-attention: the queries are the last T of S places. (Cross-attention with T ≤ S is not noticed.)
         A cache must hold keys that are not turned yet, as that of lesson 06 does: all S are turned here.
         """
-        _check_lengths(query, key)
+        _check_scheme(query, key, mask)
         return self.rotate(query, key.size(-2) - query.size(-2)), self.rotate(key), mask
 
     def rotate(self, x, offset=0):
@@ -166,22 +173,25 @@ class RotaryEmbedding(nn.Module):
         return joined.to(x.dtype)
 
 
-def _check_lengths(query, key):
+def _check_scheme(query, key, mask, num_heads=None):
+    for name, x in (("query", query), ("key", key)):
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+            raise TypeError(f"{name} must be a floating-point tensor, got {_kind(x)}")
+        if x.dim() != 4:
+            raise ValueError(f"{name} must have shape (B, H, length, d_head), got {tuple(x.shape)}")
+    if num_heads not in (None, query.size(1)):
+        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got {query.size(1)} heads")
     if query.size(-2) > key.size(-2):
         raise ValueError("positions within attention are for self-attention: the queries are the last T of S "
                          f"places, got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
+    if mask is not None:
+        _check_mask(mask, (*query.shape[:-1], key.size(-2)))
 
 # %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of-2
 def _offsets(query, key):
     """Place of the key less place of the query, (T, S); the queries are the last T of S places."""
-    _check_lengths(query, key)
     T, S = query.size(-2), key.size(-2)
     return torch.arange(S, device=key.device) - torch.arange(S - T, S, device=key.device)[:, None]
-
-
-def _check_heads(num_heads, query):
-    if query.size(-3) != num_heads:
-        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got {query.size(-3)} heads")
 
 
 def _with_bias(bias, mask):
@@ -209,7 +219,7 @@ class ALiBi(nn.Module):
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less the penalty."""
-        _check_heads(len(self.slopes), query)
+        _check_scheme(query, key, mask, len(self.slopes))
         distance = _offsets(query, key).abs().to(self.slopes.dtype)
         return query, key, _with_bias(-self.slopes[:, None, None] * distance[None, None], mask)
 
@@ -240,12 +250,13 @@ class RelativePositionBias(nn.Module):
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus the bias."""
-        _check_heads(self.bias.embedding_dim, query)
+        _check_scheme(query, key, mask, self.bias.embedding_dim)
         bias = self.bias(self.bucket(_offsets(query, key)))                         # (T, S, H)
         return query, key, _with_bias(bias.permute(2, 0, 1)[None], mask)
 
     def bucket(self, offset):
         """offset: whole numbers, place of the key less place of the query → the number of its bucket."""
+        _check_whole("offset", offset)
         buckets = self.num_buckets // 2 if self.bidirectional else self.num_buckets
         first = buckets * (offset > 0) if self.bidirectional else 0
         distance = offset.abs() if self.bidirectional else (-offset).clamp(min=0)
@@ -272,6 +283,7 @@ class RelativePositionKeys(nn.Module):
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus the bias."""
+        _check_scheme(query, key, mask)
         if query.size(-1) != self.keys.embedding_dim:
             raise ValueError(f"query must have d_head = {self.keys.embedding_dim}, got {tuple(query.shape)}")
         row = _offsets(query, key).clamp(-self.max_distance, self.max_distance) + self.max_distance

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from .attention import _check_number, _check_type
 from .decoder import (KeyValueCache, TransformerDecoder, _as_boolean, _check_id,
                                         _described)
 from .encoder import TransformerEncoder, _check_ids
@@ -122,8 +123,7 @@ def _check_loss(logits, targets, smoothing, pad_id):
     if logits.dim() < 1 or logits.shape[:-1] != targets.shape:
         raise ValueError("logits must be of shape (..., V) and targets of shape (...), got "
                          f"{tuple(logits.shape)} and {tuple(targets.shape)}")
-    if isinstance(smoothing, bool) or not isinstance(smoothing, (int, float)):
-        raise TypeError(f"smoothing must be a number, got {smoothing!r}")
+    _check_number("smoothing", smoothing)
     if not 0 <= smoothing < 1:
         raise ValueError(f"smoothing must be at least 0 and below 1, got {smoothing}")
     V = logits.size(-1)
@@ -141,8 +141,7 @@ def _check_loss(logits, targets, smoothing, pad_id):
 
 
 def _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens):
-    if not isinstance(model, Transformer):
-        raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
+    _check_type("model", model, Transformer)
     _check_ids("source_ids", source_ids, model.encoder.vocab_size)
     for name, number in (("bos_id", bos_id), ("eos_id", eos_id)):
         _check_sizes(at_least=0, **{name: number})
@@ -155,8 +154,7 @@ def _check_decoding(model, source_ids, bos_id, eos_id, max_new_tokens):
 
 def _check_beams(model, num_beams, length_penalty, num_return):
     _check_sizes(num_beams=num_beams)
-    if isinstance(length_penalty, bool) or not isinstance(length_penalty, (int, float)):
-        raise TypeError(f"length_penalty must be a number, got {length_penalty!r}")
+    _check_number("length_penalty", length_penalty)
     if not 0 <= length_penalty < math.inf:
         raise ValueError(f"length_penalty must be at least 0 and finite, got {length_penalty}")
     if num_return is not None:
@@ -223,6 +221,7 @@ def initialise_transformer(model):
     Embeddings and scores start with deviation 1 / (3 √d_model), a third of that in the paper's code: where they
     are one matrix, a token would otherwise score itself high at the start, and the first loss be above ln V.
     """
+    _check_type("model", model, Transformer)
     for stack in (model.encoder, model.decoder):
         for part in stack.blocks.modules():
             if isinstance(part, nn.Linear):

@@ -28,7 +28,7 @@ MISTAKES = (
     Mistake("RMSNorm over the length", "mean_square = wide.square().mean(", "mean_square = wide.square().sum(", "4.1"),
     Mistake("RMSNorm centred", RMS, "(wide - wide.mean(dim=-1, keepdim=True)) * torch.rsqrt(mean_square + self.eps) * self.weight", "4.1"),
     Mistake("RMSNorm without gain", RMS, "wide * torch.rsqrt(mean_square + self.eps)", "4.1"),
-    Mistake("twice the width by default", "super().__init__()\n        d_ff = 4 * d_model", "super().__init__()\n        d_ff = 2 * d_model"),
+    Mistake("twice the width by default", "d_ff = 4 * d_model if", "d_ff = 2 * d_model if"),
     Mistake("GELU by its tanh form", '"gelu": F.gelu,', '"gelu": functools.partial(F.gelu, approximate="tanh"),'),
     Mistake("the tanh form is exact", 'functools.partial(F.gelu, approximate="tanh")', "F.gelu"),
     Mistake("squared without ReLU", "F.relu(x).square()", "x.square()"),
