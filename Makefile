@@ -37,7 +37,7 @@ mutants: $(READY)  ## plant every known mistake, and name the tests that catch i
 data: $(READY)     ## download the real data sets (24 MB) into data/cache; DATA=wnut17 for one of them
 	@$(RUN) -m shared.datasets $(DATA)
 
-bench: $(READY)    ## measure our parts against PyTorch's, and print the ratios
+bench: $(READY)    ## measure our models beside others, and print one table of ratios; ARGS=training for one section
 	@$(RUN) -m tests.benchmarks $(ARGS)
 
 site: $(READY)     ## write the lessons as a searchable web site that needs no network: build/site/index.html

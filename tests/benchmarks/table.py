@@ -93,4 +93,6 @@ def draw(record):
                           floors={"as fast as ours": 1}, title=f"How many times as long the fastest other takes\n{about(record)[0]}",
                           xlabel="other / ours: median, and quartiles", log=True)
     figure.set_size_inches(9, 1.2 + 0.3 * len(labels))
+    figure.axes[0].set_xscale("log", base=2)
+    figure.axes[0].xaxis.set_major_formatter("{x:g}")
     return figure
