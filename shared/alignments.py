@@ -57,9 +57,9 @@ def whole(title=None, lessons=False):
     ax.annotate("", (5.7, 2.27), (3.3, 4.55), arrowprops={"arrowstyle": "-|>", "color": WRONG, "lw": 1.8,
                                                           "connectionstyle": "angle,angleA=0,angleB=90,rad=6"})
     for x, below, above, lesson in ((2.5, "source: forty two", "memory (B, S, d_model)", "05"),
-                                    (7.5, "target so far: <bos> z w e", "what follows each: z w e i", "06, 07")):
+                                    (7.5, "target so far: <bos> z w e", "what follows each: z w e i", "matrix, softmax: 06")):
         ax.annotate("", (x, 0.85), (x, 0.35), arrowprops={"arrowstyle": "-|>", "color": INK})
-        write(x, 0.12, below, "places: 03")
+        write(x, 0.12, below, "embedding, places: 03")
         ax.annotate("", (x, 4.45), (x, 4.15), arrowprops={"arrowstyle": "-|>", "color": INK})
         write(x, 4.7, above, lesson)
     return figure

@@ -34,8 +34,9 @@ def glossary_table(notebooks=NOTEBOOKS):
     """The glossary as a table in Markdown: each term, what it means, and links to where it appears."""
     rows = ["| term | means | where |", "|---|---|---|"]
     for term, entries in glossary(notebooks).items():
-        meanings = "; ".join(dict.fromkeys(meaning for meaning, _, _ in entries if meaning))
-        rows.append(f"| {term} | {meanings} | {' · '.join(f'[{place}]({link})' for _, place, link in entries)} |")
+        meanings = {place[:2]: meaning for meaning, place, _ in entries if meaning}
+        told = " · ".join(meanings.values() if len(meanings) == 1 else (f"{meaning} ({lesson})" for lesson, meaning in meanings.items()))
+        rows.append(f"| {term} | {told} | {' · '.join(f'[{place}]({link})' for _, place, link in entries)} |")
     return "\n".join(rows)
 
 
@@ -57,7 +58,7 @@ def _entries(paragraph, name):
 
 def _small(term):
     """Within a sentence a term begins small, unless it is a name or an abbreviation such as BLEU."""
-    return term[0].lower() + term[1:] if term[1:2].islower() else term
+    return term[0].lower() + term[1:] if term[1:].islower() else term
 
 
 def _paths(notebooks):

@@ -31,7 +31,7 @@ def test_terms_come_with_meaning_place_and_link(tmp_path):
 def test_a_term_of_two_lessons_has_one_row_with_both_places(tmp_path):
     written(tmp_path, "md: # 02 B", "md: **Glossary.** *Key*: the other side ([3](#3-C)).", name="02_b.ipynb")
     table = course.glossary_table(written(tmp_path, *GLOSSARY))
-    assert "| key | what is compared; the other side | [01, section 1](01_a.ipynb#1-A) · [02, section 3](02_b.ipynb#3-C) |" in table.splitlines()
+    assert "| key | what is compared (01) · the other side (02) | [01, section 1](01_a.ipynb#1-A) · [02, section 3](02_b.ipynb#3-C) |" in table.splitlines()
 
 
 def test_a_term_without_a_section_is_refused(tmp_path):

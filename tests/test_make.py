@@ -72,6 +72,7 @@ def test_help_lists_every_target_in_one_line_each(tree):
     (["full", "LESSON=05"], "full|-m shared.run --lesson 05"),
     (["data"], "|-m shared.datasets"),
     (["data", "DATA=wnut17"], "|-m shared.datasets wnut17"),
+    (["site"], "|-m shared.site"),
 ])
 def test_a_second_time_nothing_is_installed(arguments, called, installed):
     clean = {"OMP_NUM_THREADS": "", "LESSON_EVIDENCE": "", "LESSON_SCALE": ""}

@@ -117,8 +117,8 @@ def test_wrong_arguments_are_named(arguments, message, tmp_path, capsys):
 
 
 def test_the_lessons_are_found_in_order():
-    assert run.find()[0].name.startswith("01_")
-    assert run.find("01") == run.find("1") == run.find()[:1]
+    assert run.find()[0].name.startswith("00_")
+    assert run.find("01") == run.find("1") == run.find()[1:2]
     assert all(isinstance(path, pathlib.Path) for path in run.find())
 
 
