@@ -8,17 +8,23 @@ from latex2mathml.converter import convert_to_element
 
 ROWS = ("math", "mrow", "msqrt", "mstyle", "mtd")
 SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
+PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 CLOSING = (")", "]", "}", "|")
 
 
 def mathml(formula, display="inline"):
-    """The MathML text of a TeX formula, `display` "inline" or "block". Raises ValueError where it holds a command that is not known."""
+    """The MathML text of a TeX formula, `display` "inline" or "block".
+
+    Raises ValueError where a command is not known, or a part is missing.
+    """
     tree = convert_to_element(formula, display=display)
     for element in tree.iter():
         element.text = html.unescape(element.text or "")
     unknown = [element.text for element in tree.iter() if element.text.startswith("\\")]
     if unknown:
         raise ValueError(f"{unknown[0]} in the formula {formula} is not known")
+    if any(len(element) != PARTS.get(element.tag, len(element)) for element in tree.iter()):
+        raise ValueError(f"a part is missing in the formula {formula}")
     for element in tree.iter("mo"):
         if len(element.text) > 1 and element.text.isalpha():
             element.tag = "mi"                          # the name of a function

@@ -18,6 +18,7 @@ from .mathml import mathml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "build" / "site"
 STYLE = pathlib.Path(__file__).with_suffix(".css")
+SCRIPT = STYLE.with_suffix(".js")
 SETTINGS = {
     "project": "The Transformer from nothing but tensors",
     "html_title": "The Transformer from nothing but tensors",
@@ -34,8 +35,9 @@ SETTINGS = {
     "copybutton_selector": "div:not(.output) > div.highlight > pre",
     "html_theme": "furo",
     "html_math_renderer": "mathml",
-    "html_static_path": [str(STYLE)],
+    "html_static_path": [str(STYLE), str(SCRIPT)],
     "html_css_files": [STYLE.name],
+    "html_js_files": [SCRIPT.name],
     "html_copy_source": False,
     "html_use_index": False,
     "html_show_copyright": False,

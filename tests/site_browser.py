@@ -87,7 +87,7 @@ def opener():
         browser = playwright.chromium.launch(executable_path=jupyter.browser(), args=list(jupyter.FLAGS))
         context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
 
-        def go(path, question=""):
+        def go(path):
             page = context.new_page()
             page.set_default_timeout(10_000)
             problems = []
@@ -96,7 +96,7 @@ def opener():
             page.on("requestfailed", lambda request: problems.append(f"failed: {request.url}"))
             page.on("request", lambda request: problems.append(f"asked for {request.url}")
                     if not request.url.startswith(("file:", "data:", "blob:")) else None)
-            page.goto(path.as_uri() + question)
+            page.goto(path.as_uri())
             return page, problems
 
         yield go

@@ -60,6 +60,14 @@ def missing_files(folder, pages):
                     yield f"{name}: <{tag}> needs {needed.path}, which is not there"
 
 
+def without_alt(pages):
+    """Pictures of the pages' text that a person who cannot see them is told nothing of."""
+    for name, page in pages.items():
+        for picture in page.select("article img"):
+            if not picture.get("alt", "").strip():
+                yield f"{name}: {picture['src']} has no alt text"
+
+
 def codes(page):
     """The code cells of a page, as a reader sees and copies them."""
     return [pre.get_text().strip("\n") for pre in page.select("div.cell_input pre")]

@@ -1,5 +1,6 @@
 """`make site`: the web site says what the notebooks say, needs nothing from elsewhere, and works in a browser from a folder."""
 
+import functools
 import re
 
 import hygiene
@@ -27,15 +28,20 @@ def page_name(name):
     return "index.html" if name.startswith("00_") else f"{name}.html"
 
 
+@functools.cache
+def lesson(name):
+    return hygiene.load(made.ROOT / "notebooks" / f"{name}.ipynb")
+
+
 def codes(name):
     """The code cells of a lesson."""
-    return [cell for cell in hygiene.load(made.ROOT / "notebooks" / f"{name}.ipynb")["cells"] if cell["cell_type"] == "code"]
+    return [cell for cell in lesson(name)["cells"] if cell["cell_type"] == "code"]
 
 
 def formulas(name):
     """The number of formulas in what a lesson says, and in the markdown that it puts out."""
-    texts = [cell["source"] for cell in hygiene.load(made.ROOT / "notebooks" / f"{name}.ipynb")["cells"] if cell["cell_type"] == "markdown"]
-    texts += [output["data"]["text/markdown"] for cell in codes(name) for output in cell["outputs"] if "text/markdown" in output.get("data", {})]
+    texts = [cell["source"] for cell in lesson(name)["cells"] if cell["cell_type"] == "markdown"]
+    texts += [output.get("data", {}).get("text/markdown", "") for cell in codes(name) for output in cell["outputs"]]
     return sum(len(FORMULA.findall(CODE.sub("", text))) for text in texts)
 
 
@@ -91,6 +97,7 @@ def test_nothing_is_missing_and_nothing_comes_from_elsewhere(folder, pages):
     assert list(site_pages.dead_links(folder, pages)) == []
     assert list(site_pages.missing_files(folder, pages)) == []
     assert list(site_pages.fetches(folder, pages)) == []
+    assert list(site_pages.without_alt(pages)) == []
 
 
 def test_the_index_finds_words(folder):
@@ -121,12 +128,14 @@ def test_page_in_a_browser(name, folder, browse):
 
 @in_browser
 def test_search_finds_the_lesson(folder, browse):
-    page, problems = browse(folder / "search.html", "?q=rotary")
+    page, problems = browse(folder / "index.html")
+    page.fill(".sidebar-search", "rotary")
+    page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li a")
     found = page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.getAttribute('href'))")
     assert any(link.startswith("03_positional_encoding.html") for link in found)
     page.click("#search-results li a")
-    page.wait_for_selector("article h1")
+    page.wait_for_function("() => scrollY > innerHeight")       # it begins where the word stands
     assert problems == []
     page.close()
 
@@ -153,6 +162,7 @@ def test_the_copy_button_copies_its_cell(folder, pages, browse):
     ("[no such lesson](09_none.ipynb)", "09_none"),
     ("[no such heading](#Nowhere)", "Nowhere"),
     (r"$\nosuchcommand{x}$", "nosuchcommand"),
+    (r"$\frac{1$", "a part is missing"),
 ])
 def test_a_fault_of_a_lesson_leaves_the_old_site(text, said, tmp_path, capsys):
     (tmp_path / "notebooks").mkdir()
@@ -183,6 +193,7 @@ def test_planted_faults_are_found(faulty):
     pages = site_pages.read(faulty)
     assert [line.split()[1] for line in site_pages.dead_links(faulty, pages)] == ["#none", "none.html"]
     assert len(list(site_pages.fetches(faulty, pages))) == 2
+    assert list(site_pages.without_alt(pages)) == ["faulty.html: none.png has no alt text"]
     assert list(site_pages.missing_files(faulty, pages)) == ["faulty.html: <img> needs none.png, which is not there"]
 
 
