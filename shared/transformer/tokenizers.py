@@ -102,6 +102,11 @@ def learn_merges(pieces, num_merges):
     Of equally frequent pairs the one with the smaller ids comes first.
     After a merge only the pairs of the words that it changes are counted anew.
     """
+    if not isinstance(pieces, dict) or not all(
+            isinstance(piece, str) and type(count) is int for piece, count in pieces.items()):
+        raise TypeError(f"pieces must be {{text: how often, a whole number}}, got {pieces!r}")
+    if type(num_merges) is not int or num_merges < 0:
+        raise ValueError(f"num_merges must be a whole number of at least 0, got {num_merges!r}")
     words = [(_byte_ids(piece), count) for piece, count in pieces.items()]
     counts, places, merges = collections.Counter(), collections.defaultdict(set), []
     for place, (word, count) in enumerate(words):
@@ -151,9 +156,12 @@ class BPETokenizer:
 
     def __init__(self, merges=(), special=()):
         _check_special(special)
-        self.tokens, self.merges = [bytes([byte]) for byte in _BYTES], [tuple(pair) for pair in merges]
-        for rank, pair in enumerate(self.merges):
+        if not isinstance(merges, (list, tuple)):
+            raise TypeError(f"merges must be a list of pairs of ids, got {merges!r}")
+        for rank, pair in enumerate(merges):
             _check_merge(rank, pair)
+        self.tokens, self.merges = [bytes([byte]) for byte in _BYTES], [tuple(pair) for pair in merges]
+        for pair in self.merges:
             self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
         if len(set(self.tokens)) < len(self.tokens):
             twice = collections.Counter(self.tokens).most_common(1)[0][0]
@@ -177,6 +185,8 @@ class BPETokenizer:
         if vocab_size < 256 + len(special):
             raise ValueError(f"vocab_size must be at least {256 + len(special)}, for 256 bytes and "
                              f"{len(special)} special tokens, got {vocab_size}")
+        if isinstance(texts, torch.Tensor) or not hasattr(texts, "__iter__"):
+            raise TypeError(f"texts must be a text or a list of texts, got {texts!r}")
         pieces = collections.Counter()
         for text in [texts] if isinstance(texts, str) else texts:
             pieces.update(pre_tokenize(text))
@@ -232,14 +242,14 @@ class BPETokenizer:
 
 # %% ../../notebooks/08_training.ipynb #transformer-tokenizers-def-check-special
 def _check_special(special):
-    if isinstance(special, str) or not all(isinstance(name, str) for name in special):
+    if not isinstance(special, (list, tuple)) or not all(isinstance(name, str) for name in special):
         raise TypeError(f"special must be names, such as ('<pad>', '<end>'), got {special!r}")
     if "" in special or len(set(special)) < len(special):
         raise ValueError(f"special must be names that differ and are not empty, got {special!r}")
 
 
 def _check_merge(rank, pair):
-    if len(pair) != 2 or not all(isinstance(number, int) for number in pair):
+    if not isinstance(pair, (list, tuple)) or [type(number) for number in pair] != [int, int]:
         raise TypeError(f"merge {rank} must be a pair of ids, got {pair!r}")
     if not all(0 <= number < 256 + rank for number in pair):
         raise ValueError(f"merge {rank} must join ids from 0 to {255 + rank}, got {pair!r}")

@@ -22,7 +22,21 @@ import warnings
 import torch
 import torch.distributed as dist
 
+from .attention import _check_number, _check_type
 from .positions import _check_sizes
+
+
+def _whole_numbers(name, numbers):
+    try:
+        return [number.__index__() for number in numbers]
+    except (AttributeError, TypeError):
+        raise TypeError(f"{name} must be whole numbers, got {numbers!r}") from None
+
+
+def _rows_of_ids(rows):
+    if not isinstance(rows, (list, tuple)) or not rows:
+        raise TypeError(f"rows must be a list of at least one row, got {rows!r}")
+    return [torch.tensor(_whole_numbers("rows", row), dtype=torch.int64) for row in rows]
 
 # %% ../../notebooks/08_training.ipynb #def-length-buckets-lengths-max-tokens
 def length_buckets(lengths, max_tokens, seed=0):
@@ -32,7 +46,8 @@ def length_buckets(lengths, max_tokens, seed=0):
     example times their number.   seed: of the order, which a number fixes; examples of equal length are mixed.
     Raises ValueError where one example alone is too long, or there is none.
     """
-    lengths = [int(length) for length in lengths]
+    _check_sizes(max_tokens=max_tokens)
+    lengths = _whole_numbers("lengths", lengths)
     if not lengths or min(lengths) < 1 or max(lengths) > max_tokens:
         raise ValueError(f"lengths must be from 1 to max_tokens = {max_tokens}, got "
                          f"{f'{min(lengths)} to {max(lengths)}' if lengths else 'none'}")
@@ -49,7 +64,8 @@ def length_buckets(lengths, max_tokens, seed=0):
 
 def pad_rows(rows, pad_id):
     """Rows of ids of any lengths, as tensors or lists → (B, T) int64, filled up with pad_id at the right."""
-    rows = [torch.as_tensor(row, dtype=torch.int64) for row in rows]
+    _check_sizes(at_least=-100, pad_id=pad_id)
+    rows = _rows_of_ids(rows)
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad_id)
 
 # %% ../../notebooks/08_training.ipynb #class-adamw-torch-optim-optimizer-adam-2
@@ -64,9 +80,12 @@ class AdamW(torch.optim.Optimizer):
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
+        for name, number in (("lr", lr), ("eps", eps), ("weight_decay", weight_decay)):
+            _check_number(name, number)
         if not lr >= 0 or not eps >= 0 or not weight_decay >= 0:
             raise ValueError(f"lr, eps and weight_decay must be at least 0, got {lr}, {eps} and {weight_decay}")
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        if not isinstance(betas, (list, tuple)) or len(betas) != 2 or not all(
+                type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas must be two numbers of at least 0 and below 1, got {betas}")
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
 
@@ -101,6 +120,8 @@ def adamw_update(parameter, gradient, state, lr, beta1, beta2, eps, weight_decay
 
 def decay_groups(model, weight_decay):
     """Groups for an optimiser: matrices and embeddings decay, vectors (biases, gains of norms) do not."""
+    _check_type("model", model, torch.nn.Module)
+    _check_number("weight_decay", weight_decay)
     matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -124,7 +145,9 @@ def warmup_cosine(step, warmup_steps, total_steps, floor=0.0):
     Raises ValueError for a step below 1, and for a warm-up longer than total_steps.
     """
     _check_step(step, warmup_steps)
-    if total_steps < warmup_steps:
+    _check_number("total_steps", total_steps)
+    _check_number("floor", floor)
+    if not total_steps >= warmup_steps:
         raise ValueError(f"total_steps must be at least warmup_steps = {warmup_steps}, got {total_steps}")
     if step < warmup_steps:
         return step / warmup_steps
@@ -133,6 +156,8 @@ def warmup_cosine(step, warmup_steps, total_steps, floor=0.0):
 
 
 def _check_step(step, warmup_steps):
+    _check_number("step", step)
+    _check_number("warmup_steps", warmup_steps)
     if not step >= 1:
         raise ValueError(f"steps are counted from 1, got {step}: at step 0 the learning rate would be 0")
     if not warmup_steps >= 1:
@@ -146,8 +171,11 @@ def clip_grad_norm(parameters, max_norm):
     All are multiplied by one number, so that its direction stays (Pascanu et al. 2013, §3.2).
     max_norm: above 0; infinity only measures.   Raises ValueError for another one.
     """
-    if not max_norm > 0:
-        raise ValueError(f"max_norm must be above 0, got {max_norm!r}")
+    _check_max_norm(max_norm)
+    alone = isinstance(parameters, torch.Tensor) or not hasattr(parameters, "__iter__")
+    parameters = [parameters] if alone else list(parameters)
+    for parameter in parameters:
+        _check_type("parameters: each", parameter, torch.Tensor)
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return torch.zeros(())
@@ -157,6 +185,12 @@ def clip_grad_norm(parameters, max_norm):
         gradient.mul_(factor)
     return norm
 
+
+def _check_max_norm(max_norm):
+    _check_number("max_norm", max_norm)
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be above 0, got {max_norm!r}")
+
 # %% ../../notebooks/08_training.ipynb #torch-no-grad-def-mean-loss
 @torch.no_grad()
 def mean_loss(model, batches, loss):
@@ -165,6 +199,8 @@ def mean_loss(model, batches, loss):
     loss: as in `Trainer`.   Processes that train together share the work.
     Raises ValueError where no token counts.
     """
+    if not hasattr(batches, "__iter__"):
+        raise TypeError(f"batches must be a list of batches, got {type(batches).__name__}")
     rank, world = _processes()
     total, tokens = 0.0, 0.0
     for batch in itertools.islice(batches, rank, None, world):
@@ -183,6 +219,9 @@ def accumulate_gradients(model, batches, loss, scaler=None, precision="float32")
     scaler: a GradScaler, by whose factor the gradient is then still too large.   precision: as in `Trainer`.
     Returns the mean loss, the number of tokens, and the sum of each batch's losses in this process.
     """
+    _check_precision(precision)
+    if not hasattr(batches, "__len__"):
+        raise TypeError(f"batches must be a list of batches, got {type(batches).__name__}")
     device, world = next(model.parameters()).device, _processes()[1]
     losses, tokens, share = [], 0.0, None
     for number, batch in enumerate(batches, 1):
@@ -294,15 +333,20 @@ def _places(positions):
     return f"in {batches}" if batches else "in another process"
 
 
-def _check_trainer(precision, max_norm, *functions):
-    if not max_norm > 0:
-        raise ValueError(f"max_norm must be above 0, got {max_norm!r}")
+def _check_precision(precision):
     if precision not in ("float32", "bfloat16", "float16"):
         raise ValueError(f'precision must be "float32", "bfloat16" or "float16", got {precision!r}')
+
+
+def _check_trainer(precision, max_norm, callbacks, *functions):
+    _check_precision(precision)
+    _check_max_norm(max_norm)
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"callbacks must be a list of functions, got {type(callbacks).__name__}")
     for name, function in zip(("loss", "batches", "schedule", "evaluate"), functions):
         if not callable(function) and not (function is None and name in ("schedule", "evaluate")):
             raise TypeError(f"{name} must be a function, got {type(function).__name__}")
-    for callback in functions[4:]:
+    for callback in callbacks:
         if not callable(callback):
             raise TypeError(f"callbacks must be functions, got {type(callback).__name__}")
 
@@ -379,12 +423,13 @@ class Checkpoints:
 
     def is_best(self, loss):
         """Whether this loss is smaller than that of every checkpoint here; None is not."""
-        best = self.best()
-        return loss is not None and math.isfinite(loss) and (best is None or loss < _loss_of(best))
+        best, loss = self.best(), _as_float(loss)
+        return math.isfinite(loss) and (best is None or loss < _loss_of(best))
 
     def save(self, step, state, loss=None):
         """Write `state`, then remove what need not stay. Raises OSError as `write_checkpoint`."""
-        loss = math.nan if loss is None else loss
+        _check_sizes(at_least=0, step=step)
+        loss = _as_float(loss)
         new = write_checkpoint(self.folder / f"step_{step:08d}_loss_{loss:.6f}", state)
         for path in self.paths()[:-self.keep]:
             if path not in (new, self.best()):
@@ -411,6 +456,15 @@ class Checkpoints:
         return None
 
 
+def _as_float(loss):
+    """A loss, in a tensor or not; nan where there is none."""
+    if loss is None:
+        return math.nan
+    loss = loss.item() if isinstance(loss, torch.Tensor) and loss.numel() == 1 else loss
+    _check_number("loss", loss)
+    return float(loss)
+
+
 def _loss_of(path):
     return float(path.stem.split("_")[3])
 
@@ -434,7 +488,7 @@ class Trainer:
                  precision="float32", evaluate=None, evaluate_every=100, folder=None, save_every=100, keep=2,
                  callbacks=(), generators=(), compile=False):
         rank, world = _processes()
-        _check_trainer(precision, max_norm, loss, batches, schedule, evaluate, *callbacks)
+        _check_trainer(precision, max_norm, callbacks, loss, batches, schedule, evaluate)
         _check_sizes(accumulate=accumulate, evaluate_every=evaluate_every, save_every=save_every)
         if accumulate % world:
             raise ValueError(f"accumulate must be a multiple of the {world} processes, got {accumulate}")
