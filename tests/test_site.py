@@ -38,6 +38,11 @@ def codes(name):
     return [cell for cell in lesson(name)["cells"] if cell["cell_type"] == "code"]
 
 
+def without_marks(cell):
+    """A cell's code without the lines that `make export` reads."""
+    return re.sub(r"^#\|.*\n", "", cell["source"], flags=re.MULTILINE).strip("\n")
+
+
 def formulas(name):
     """The number of formulas in what a lesson says, and in the markdown that it puts out."""
     texts = [cell["source"] for cell in lesson(name)["cells"] if cell["cell_type"] == "markdown"]
@@ -76,13 +81,21 @@ def test_all_lessons_are_listed_in_order(pages):
 @each_lesson
 def test_code_outputs_and_pictures_are_those_of_the_notebook(name, pages):
     page = pages[page_name(name)]
-    without_marks = [re.sub(r"^#\|.*\n", "", cell["source"], flags=re.MULTILINE).strip("\n") for cell in codes(name)]
-    assert site_pages.codes(page) == [code for code in without_marks if code]
+    assert site_pages.codes(page) == list(map(without_marks, codes(name)))
     outputs = [output for cell in codes(name) for output in cell["outputs"]]
     alts = [output["metadata"]["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
     assert site_pages.pictures(page) == alts
     text = page.get_text()
     assert [output["text"] for output in outputs if "text" in output and output["text"].strip("\n") not in text] == []
+
+
+@each_lesson
+def test_the_page_has_one_title_and_folds_what_the_notebook_folds_and_the_set_up(name, pages):
+    page = pages[page_name(name)]
+    assert len(page.select("article h1")) == 1
+    set_up, *others = codes(name)
+    folded = [set_up, *(cell for cell in others if cell["metadata"].get("jupyter", {}).get("source_hidden"))]
+    assert [details.select("pre")[0].get_text().strip("\n") for details in page.select("details.hide")] == list(map(without_marks, folded))
 
 
 @each_lesson
