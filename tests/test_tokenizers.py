@@ -7,6 +7,7 @@ import unicodedata
 
 import properties_tokenizers as laws
 import pytest
+import tokenizers as library
 import torch
 from hypothesis import given, settings, strategies
 from refusals import refused
@@ -172,7 +173,7 @@ def test_bad_input(call, error, message):
     (lambda content: content.update(normalizer={"type": "NFC"}), "of another kind … normalizer {'type': 'NFC'}"),
     (lambda content: content["model"].pop("merges"), "is no tokenizer.json of byte-pair encoding: KeyError('merges')"),
     (lambda content: content["model"]["merges"].pop(), "must number bytes, then merges in their order"),
-    (lambda content: content["model"]["merges"].reverse(), "must join ids from 0 to"),
+    (lambda content: content["model"]["merges"].reverse(), "must number bytes, then merges in their order"),
     (lambda content: content["model"]["vocab"].update(extra=500), "must number bytes, then merges"),
     (lambda content: content["model"]["merges"].append(["q", "zz"]), "is no tokenizer.json"),
 ], ids=range(9))
@@ -189,3 +190,14 @@ def test_no_json(tmp_path):
     refused(ValueError, "is no tokenizer.json", lambda: BPETokenizer.load(tmp_path / "a.json"))
     with pytest.raises(FileNotFoundError):
         BPETokenizer.load(tmp_path / "b.json")
+
+
+def test_a_file_with_special_tokens_first_is_refused_by_its_order(tmp_path):
+    theirs = library.Tokenizer(library.models.BPE())
+    theirs.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    theirs.decoder = library.decoders.ByteLevel()
+    trainer = library.trainers.BpeTrainer(vocab_size=270, special_tokens=["<pad>"], show_progress=False,
+                                             initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet())
+    theirs.train_from_iterator(["low lower lowest"], trainer)
+    theirs.save(str(tmp_path / "c.json"))
+    refused(ValueError, "must number bytes, then merges in their order, then special tokens", lambda: BPETokenizer.load(tmp_path / "c.json"))

@@ -2,6 +2,7 @@
 
 import math
 
+import properties_surroundings as theirs
 import properties_training as laws
 import pytest
 import torch
@@ -12,7 +13,8 @@ from shared.transformer import (AdamW, Checkpoints, Trainer, accumulate_gradient
                                 restore_random_states, random_states, training, warmup_cosine, warmup_inverse_sqrt)
 
 LAWS = [laws.optimiser_agrees, laws.groups_are_matrices_and_vectors, laws.clipping_agrees, laws.schedules_agree, laws.buckets_are_right,
-        laws.accumulation_is_one_large_batch, laws.training_is_the_loop_by_hand, laws.half_precision_is_close]
+        laws.accumulation_is_one_large_batch, laws.training_is_the_loop_by_hand, laws.half_precision_is_close,
+        theirs.only_what_the_optimizer_has_is_clipped, theirs.without_a_schedule_the_rate_is_the_optimizer_s]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

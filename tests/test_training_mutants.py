@@ -6,6 +6,7 @@ import pickle
 
 import properties_checkpoints as stopping
 import properties_files as files
+import properties_surroundings as theirs
 import properties_training as going
 import pytest
 
@@ -15,9 +16,11 @@ from tests.mistakes.training import MISTAKES
 SOURCE = pathlib.Path(training.__file__).read_text(encoding="utf-8")
 PARTS = (going.groups_are_matrices_and_vectors, stopping.random_states_come_back, going.buckets_are_right, going.accumulation_is_one_large_batch,
          going.clipping_agrees, going.schedules_agree, stopping.evaluating_leaves_no_trace, stopping.a_gradient_that_is_not_finite_stops,
-         going.half_precision_is_close, functools.partial(going.optimiser_agrees, steps=10), going.training_is_the_loop_by_hand)
+         going.half_precision_is_close, theirs.only_what_the_optimizer_has_is_clipped, theirs.without_a_schedule_the_rate_is_the_optimizer_s,
+         functools.partial(going.optimiser_agrees, steps=10), going.training_is_the_loop_by_hand)
 IN_A_FOLDER = (files.nothing_in_a_file_is_run, stopping.nothing_of_another_run_is_lost, files.damage_is_noticed, stopping.keeps_the_last_and_the_best,
-               stopping.a_loss_that_is_not_finite_stops, functools.partial(stopping.resumes_to_the_same_weights, stops=(4,)))
+               stopping.a_loss_that_is_not_finite_stops, functools.partial(stopping.resumes_to_the_same_weights, stops=(4,)), theirs.a_loader_of_pytorch_resumes,
+               theirs.what_is_saved_can_be_read, theirs.small_losses_are_told_apart)
 ON_A_DISK = (files.reaches_the_disk_in_order, files.no_space_left)
 
 

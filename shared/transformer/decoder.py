@@ -127,7 +127,7 @@ def _as_boolean(name, mask, shape):
         raise TypeError(f"{name} must be a tensor, boolean or of 0 and 1 (True = a real token), got {kind}")
     if mask.shape != torch.Size(shape):
         raise ValueError(f"{name} must have the shape {tuple(shape)}, got {tuple(mask.shape)}")
-    if kind != torch.bool and ((mask != 0) & (mask != 1)).any():
+    if kind != torch.bool and not torch.compiler.is_compiling() and ((mask != 0) & (mask != 1)).any():
         raise ValueError(f"{name} must be of 0 and 1, got {mask.min().item()} to {mask.max().item()}")
     return mask.bool()
 
@@ -227,6 +227,7 @@ class GPTModel(nn.Module):
     def save_pretrained(self, folder):
         """Write into `folder` what transformers' GPT2LMHeadModel reads; each file whole or not at all.
 
+        Which tokens begin and end a text, as GPT-2's config.json may say, is not kept.
         Needs the package safetensors. Raises ValueError for a model with an option that GPT-2 does not have.
         """
         _write_gpt2(self, folder)
@@ -308,6 +309,7 @@ class KeyValueCache:
         memory=False: each row comes from one of the same memory, so that what is kept of that may stay.
         """
         _check_whole("rows", rows)
+        rows = rows.long()                              # PyTorch takes uint8 for a mask
         for layer in self.layers + (self.memory if memory else []):
             if layer.key is not None:
                 layer.key, layer.value = layer.key[rows], layer.value[rows]

@@ -30,7 +30,7 @@ def _check_ids(name, ids, size, shape=None):
     if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
         allowed = "(B, T) with at least one token" if shape is None else tuple(shape)
         raise ValueError(f"{name} must have shape {allowed}, got {tuple(ids.shape)}")
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or ids.is_meta:
         return                                      # values are not known yet
     lowest, highest = ids.aminmax()
     if lowest < 0 or highest >= size:

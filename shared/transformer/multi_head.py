@@ -41,7 +41,8 @@ class MultiHeadAttention(nn.Module):
 
     d_model: width of inputs and outputs.   num_heads: must divide d_model, d_head = d_model / num_heads.
     dropout: on the attention weights, in training only.   bias: whether the four projections have one.
-    positions: a scheme of lesson 03, called as `query, key, mask = positions(query, key, mask)`.
+    positions: a scheme of lesson 03, such as RotaryEmbedding(d_head), called as `query, key, mask =
+    positions(query, key, mask)`.
     Raises TypeError for sizes that are not whole numbers, ValueError for sizes that do not fit.
     """
 
@@ -51,6 +52,8 @@ class MultiHeadAttention(nn.Module):
             raise TypeError(f"d_model and num_heads must be whole numbers, got {d_model!r} and {num_heads!r}")
         if d_model < 1 or num_heads < 1 or d_model % num_heads:
             raise ValueError(f"num_heads must divide d_model, got d_model = {d_model}, num_heads = {num_heads}")
+        if positions is not None and not callable(positions):
+            raise TypeError(f"positions must be a scheme such as RotaryEmbedding(d_head), got {positions!r}")
         self.d_model, self.num_heads, self.d_head = d_model, num_heads, d_model // num_heads
         self.to_query, self.to_key, self.to_value, self.to_output = (
             nn.Linear(d_model, d_model, bias=bias) for _ in range(4))
@@ -66,8 +69,9 @@ class MultiHeadAttention(nn.Module):
         mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend, or a number to add.
             Two dimensions are always (T, S): the words of a batch, is_word (B, S), become is_word[:, None, None, :].
         weights: (B, T, S), averaged over heads; with average_weights=False (B, H, T, S). In training mode they
-        are those after dropout, which do not sum to 1.
-        cache: holds earlier keys and values (lesson 06): `key, value = cache.extend(key, value)`.
+        are those after dropout, which do not sum to 1. Without them, need_weights=False, it is faster.
+        cache: holds earlier keys and values, `key, value = cache.extend(key, value)`; of lesson 06's
+            `KeyValueCache` one layer, cache.layers[k].
         """
         key = query if key is None else key
         value = key if value is None else value

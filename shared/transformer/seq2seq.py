@@ -252,7 +252,7 @@ def greedy_decode(model, source_ids, bos_id, eos_id, max_new_tokens, source_mask
 
     What it returns begins after bos_id and is as long as the longest text with its eos_id; shorter ones go on
     with eos_id. A text that has not ended after max_new_tokens has none.
-    source_mask: as in `Transformer`.   use_cache: less work, same tokens.
+    model: a `Transformer`.   source_mask: as there.   use_cache: less work, same tokens.
     Runs in eval() and leaves the model as it was.
     Raises TypeError and ValueError for arguments that do not fit.
     """

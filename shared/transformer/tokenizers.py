@@ -307,7 +307,11 @@ def _read_tokenizer(path):
         raise ValueError(f"{path} is of another kind: expected BPE and ByteLevel, without prefix space or "
                          f"normaliser, got model {model['type']}, {before}, normalizer {normalizer}")
     special = sorted(added, key=added.get)
-    if _vocabulary(BPETokenizer(pairs, special)) != vocabulary | added:
+    try:
+        same = _vocabulary(BPETokenizer(pairs, special)) == vocabulary | added
+    except (TypeError, ValueError):                                         # ids in another order make no merges
+        same = False
+    if not same:
         raise ValueError(f"{path} must number bytes, then merges in their order, then special tokens")
     return pairs, special
 

@@ -15,6 +15,7 @@ import itertools
 import math
 import os
 import pathlib
+import pickle
 import random
 import sys
 import warnings
@@ -381,6 +382,19 @@ def write_checkpoint(path, state):
     return target
 
 
+def _readable(name, state):
+    """`state`, if it can be read again: NumPy's numbers cannot, since they could hold any code."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    try:
+        torch.load(buffer, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise TypeError(f"the state_dict of {name} must hold plain numbers, texts and tensors, got {state!r}"
+                        ) from error
+    return state
+
+
 def _checksum(content):
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -430,7 +444,7 @@ class Checkpoints:
         """Write `state`, then remove what need not stay. Raises OSError as `write_checkpoint`."""
         _check_sizes(at_least=0, step=step)
         loss = _as_float(loss)
-        new = write_checkpoint(self.folder / f"step_{step:08d}_loss_{loss:.6f}", state)
+        new = write_checkpoint(self.folder / f"step_{step:08d}_loss_{loss:.9g}", state)
         for path in self.paths()[:-self.keep]:
             if path not in (new, self.best()):
                 path.unlink()
@@ -472,11 +486,14 @@ def _loss_of(path):
 class Trainer:
     """A training loop for any model; killed at any moment, it resumes, and ends with the same weights.
 
-    loss: a function of the model and a batch → (sum of the losses, number of tokens that count).
-    batches: a function of the epoch, 0, 1, … → its batches, the same ones whenever it is asked.
-    schedule: a function of the step, counted from 1 → by what every learning rate is multiplied.
+    loss: a function of the model and a batch → (sum of the losses, number of tokens that count). It moves
+    the batch to the model's device.
+    batches: a function of the epoch, 0, 1, … → its batches, the same ones whenever it is asked: a DataLoader
+    that shuffles needs a generator with a seed of its own.
+    schedule: a function of the step, counted from 1 → by what every learning rate is multiplied. Without one
+    the learning rates are the optimizer's.
     accumulate: batches that make one step together; several processes (`torchrun`) deal them out.
-    max_norm: of the gradient.   precision: "float32", or for autocast "bfloat16" or "float16".
+    max_norm: of the optimizer's gradients.   precision: "float32", or for autocast "bfloat16" or "float16".
     evaluate: a function of the model → {name: number}, called every `evaluate_every` steps and at the end.
     folder: for checkpoints, every `save_every` steps, at the best "loss" and at the end; `keep` of them stay.
     callbacks: functions of the trainer and of what a step tells, a dict; they may set `stopped`.
@@ -511,7 +528,7 @@ class Trainer:
         """Train until `steps` steps are done in all, or a callback stops it.
 
         Raises FloatingPointError, with step and batch, for a loss or gradient that is not finite, OSError where
-        no checkpoint can be saved; the weights stay good, and `train` may be called again.
+        no checkpoint can be saved; the parameters stay good, and `train` may be called again.
         """
         _check_sizes(at_least=0, steps=steps)
         self._check_folder()
@@ -531,7 +548,11 @@ class Trainer:
         """Batches without end, from where the last step stopped: (epoch, batches of it done by then), batch."""
         epoch, done = self.position
         while True:
-            for done, batch in enumerate(itertools.islice(self.batches(epoch), done, None), done + 1):
+            states = random_states(self.generators)
+            batches = iter(self.batches(epoch))                             # a DataLoader draws a number here
+            next(itertools.islice(batches, done, done), None)               # over those that are done
+            restore_random_states(states, self.generators)
+            for done, batch in enumerate(batches, done + 1):
                 yield (epoch, done), batch
             if not done:
                 raise ValueError(f"batches must give at least one batch an epoch, got none in epoch {epoch}")
@@ -542,16 +563,17 @@ class Trainer:
         step, (rank, world) = self.step + 1, _processes()
         drawn = list(itertools.islice(stream, self.accumulate))
         mine = drawn[rank::world]
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * (self.schedule(step) if self.schedule else 1.0)
+        for group in self.optimizer.param_groups if self.schedule else ():
+            group["lr"] = group["initial_lr"] * float(self.schedule(step))
         self.optimizer.zero_grad()
         loss, tokens, losses = accumulate_gradients(self.called, [batch for _, batch in mine], self.loss,
                                                     self.scaler, self.precision)
         if not math.isfinite(loss):
             wrong = [position for (position, _), loss_sum in zip(mine, losses) if not math.isfinite(loss_sum)]
             raise FloatingPointError(f"the loss is {loss} at step {step}, {_places(wrong)}")
+        trained = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         self.scaler.unscale_(self.optimizer)
-        norm = float(clip_grad_norm(self.model.parameters(), self.max_norm))
+        norm = float(clip_grad_norm(trained, self.max_norm))
         if not math.isfinite(norm) and not (self.scaler.is_enabled() and self.scaler.get_scale() >= 1):
             self.scaler.update()                                            # or it could not be asked again
             raise FloatingPointError(f"the gradient's length is {norm} at step {step}, "
@@ -589,10 +611,13 @@ class Trainer:
                 "step": self.step, "position": self.position, "stopped": self.stopped, "random": states,
                 "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
                 "scaler": self.scaler.state_dict(),
-                "callbacks": {name: part.state_dict() for name, part in self._remembering()}}, loss)
+                "callbacks": {name: _readable(name, part.state_dict()) for name, part in self._remembering()}}, loss)
 
     def resume(self):
-        """Go on from the latest checkpoint, if there is one; returns the number of steps that are done."""
+        """Go on from the latest checkpoint, if there is one; returns the number of steps that are done.
+
+        A run that a callback stopped stays stopped, unless `stopped` is set to False.
+        """
         rank, _ = _processes()
         state = _of_first(self._folder().load() if rank == 0 else None)
         if state is None:

@@ -6,9 +6,9 @@ DECAY = "parameter.mul_(1 - lr * weight_decay)"
 MEAN = 'state["mean"].lerp_(gradient, 1 - beta1)'
 ROOT = 'root = (state["square"] / square_bias).sqrt_().add_(eps)'
 BIASES = 'mean_bias, square_bias = 1 - beta1 ** state["step"], 1 - beta2 ** state["step"]'
-CLIPPED = "norm = float(clip_grad_norm(self.model.parameters(), self.max_norm))"
+CLIPPED = "norm = float(clip_grad_norm(trained, self.max_norm))"
 UNSCALED = "        self.scaler.unscale_(self.optimizer)\n"
-RATE = 'group["lr"] = group["initial_lr"] * (self.schedule(step) if self.schedule else 1.0)'
+RATE = 'group["lr"] = group["initial_lr"] * float(self.schedule(step))'
 SHARE = "parameter.grad.mul_(share * world / tokens)"
 SHUFFLED = "        batches[-1].append(place)\n    draw.shuffle(batches)"
 SAVED = '"optimizer": self.optimizer.state_dict()'
@@ -63,6 +63,13 @@ MISTAKES = (
     Mistake("clipped before unscaling", f"{UNSCALED}        {CLIPPED}\n", f"        {CLIPPED}\n{UNSCALED}"),
     Mistake("never unscaled", UNSCALED, ""),
     Mistake("not clipped", CLIPPED, "norm = float(clip_grad_norm(self.model.parameters(), math.inf))"),
+    Mistake("gradients of what is not trained clipped along", CLIPPED, "norm = float(clip_grad_norm(self.model.parameters(), self.max_norm))"),
+    Mistake("a callback's rate undone without a schedule", "self.optimizer.param_groups if self.schedule else ():\n            " + RATE,
+            "self.optimizer.param_groups:\n            group[\"lr\"] = group[\"initial_lr\"] * float(self.schedule(step) if self.schedule else 1.0)"),
+    Mistake("a schedule of NumPy's numbers kept as it is", RATE, RATE.replace("float(self.schedule(step))", "self.schedule(step)")),
+    Mistake("a loader draws from training's randomness", "            restore_random_states(states, self.generators)\n            for done", "            for done"),
+    Mistake("what cannot be read again is saved", "_readable(name, part.state_dict())", "part.state_dict()"),
+    Mistake("losses in names cut to six decimals", "{loss:.9g}", "{loss:.6f}"),
     Mistake("scale never updated", "overflow\n        self.scaler.update()\n", "overflow\n"),
     Mistake("the step taken after an overflow", "self.scaler.step(self.optimizer) ", "self.optimizer.step() "),
     Mistake("half precision ignored", 'enabled=precision != "float32")', "enabled=False)"),
