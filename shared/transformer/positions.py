@@ -177,10 +177,10 @@ def _check_scheme(query, key, mask, num_heads=None):
     for name, x in (("query", query), ("key", key)):
         if not isinstance(x, torch.Tensor) or not x.is_floating_point():
             raise TypeError(f"{name} must be a floating-point tensor, got {_kind(x)}")
-        if x.dim() != 4:
-            raise ValueError(f"{name} must have shape (B, H, length, d_head), got {tuple(x.shape)}")
-    if num_heads not in (None, query.size(1)):
-        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got {query.size(1)} heads")
+        if x.dim() < 2:
+            raise ValueError(f"{name} must have shape (..., length, d_head), got {tuple(x.shape)}")
+    if num_heads is not None and (query.dim() < 3 or query.size(-3) != num_heads):
+        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got a query of {tuple(query.shape)}")
     if query.size(-2) > key.size(-2):
         raise ValueError("positions within attention are for self-attention: the queries are the last T of S "
                          f"places, got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
