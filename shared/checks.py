@@ -1,5 +1,7 @@
 """What helpers ask of their arguments. Each check raises an error that names the argument, what was given and what is allowed."""
 
+from numbers import Real
+
 import torch
 
 
@@ -13,7 +15,7 @@ def whole(name, value, at_least=1):
 
 def number(name, value):
     """A number, which may be infinite or NaN: TypeError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
 
 

@@ -7,6 +7,7 @@ __all__ = ['scaled_dot_product_attention', 'causal_mask', 'padding_mask', 'Scale
 
 # %% ../../notebooks/01_attention.ipynb #import-math-import-torch-import
 import math
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,7 @@ def _check_type(name, thing, kind):
 
 
 def _check_number(name, number):
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
+    if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{name} must be a number, got {number!r}")
 
 
