@@ -14,7 +14,7 @@ from torch import nn
 import shared
 from shared import (callbacks, claims, counts, datasets, exercises, explore, figures, fit, languages, pairs, properties, settings, words)
 
-DRAWN = "draws what a lesson passes: tests/test_figures.py, and every lesson's pictures"
+DRAWN = "draws what a lesson passes: tests/test_pictures.py"
 COMMAND = "a command line, or a part of one, with tests of its own"
 BEHIND = "behind `languages`, which checks what it is given"
 LEFT_OUT = {
