@@ -35,10 +35,8 @@ class LayerNorm(nn.Module):
     def forward(self, x):
         """x (..., d_model) → (..., d_model)."""
         wide = _widened(x, self.d_model)
-        centred = wide - wide.mean(dim=-1, keepdim=True)
-        variance = centred.square().mean(dim=-1, keepdim=True)              # biased: divided by d_model
-        output = centred * torch.rsqrt(variance + self.eps) * self.weight
-        return (output if self.bias is None else output + self.bias).to(x.dtype)
+        gain, bias = (None if part is None else part.to(wide.dtype) for part in (self.weight, self.bias))
+        return F.layer_norm(wide, (self.d_model,), gain, bias, self.eps).to(x.dtype)
 
     def extra_repr(self):
         return f"{self.d_model}, eps={self.eps}, bias={self.bias is not None}"

@@ -4,25 +4,34 @@ from . import Mistake
 
 PRE, POST = "return x + self.dropout(sub_layer(norm(x)))", "return norm(x + self.dropout(sub_layer(x)))"
 CENTRED, VARIANCE = "centred = wide - wide.mean(dim=-1, keepdim=True)", "variance = centred.square().mean(dim=-1, keepdim=True)"
-NORMED = "centred * torch.rsqrt(variance + self.eps) * self.weight"
+NORMED = "centred * torch.rsqrt(variance + self.eps) * gain"
+SUMMED = "(output if bias is None else output + bias)"
+LAYER_NORM = "return F.layer_norm(wide, (self.d_model,), gain, bias, self.eps).to(x.dtype)"
+WRITTEN_OUT = f"{CENTRED}\n        {VARIANCE}\n        output = {NORMED}\n        return {SUMMED}.to(x.dtype)"
 RMS = "wide * torch.rsqrt(mean_square + self.eps) * self.weight"
 
+
+def _layer_norm(name, find, replace):
+    """A mistake in the formula of LayerNorm, written out in place of PyTorch's function."""
+    return Mistake(name, LAYER_NORM, WRITTEN_OUT.replace(find, replace))
+
+
 MISTAKES = (
-    Mistake("unbiased variance", VARIANCE, "variance = wide.var(dim=-1, keepdim=True)"),
-    Mistake("LayerNorm, eps outside of the root", NORMED, "centred / (variance.sqrt() + self.eps) * self.weight"),
+    _layer_norm("unbiased variance", VARIANCE, "variance = wide.var(dim=-1, keepdim=True)"),
+    _layer_norm("LayerNorm, eps outside of the root", NORMED, "centred / (variance.sqrt() + self.eps) * gain"),
     Mistake("LayerNorm, another default of eps", "eps=1e-5, bias=True", "eps=1e-6, bias=True"),
-    Mistake("LayerNorm centred over the tokens", CENTRED, "centred = wide - wide.mean(dim=0, keepdim=True)"),
-    Mistake("variance over the tokens", VARIANCE, "variance = centred.square().mean(dim=0, keepdim=True)"),
-    Mistake("LayerNorm over the whole batch", CENTRED, "centred = wide - wide.mean()"),
-    Mistake("LayerNorm not centred", CENTRED, "centred = wide"),
-    Mistake("LayerNorm without gain", NORMED, "centred * torch.rsqrt(variance + self.eps)"),
-    Mistake("LayerNorm without bias", "(output if self.bias is None else output + self.bias)", "(output)"),
-    Mistake("the bias of LayerNorm before its gain", NORMED,
-            "(centred * torch.rsqrt(variance + self.eps) + (0 if self.bias is None else self.bias)) * self.weight - (0 if self.bias is None else self.bias)"),
-    Mistake("deviation detached", NORMED, "centred * torch.rsqrt(variance.detach() + self.eps) * self.weight"),
-    Mistake("LayerNorm divides by the variance", NORMED, "centred / (variance + self.eps) * self.weight"),
+    _layer_norm("LayerNorm centred over the tokens", CENTRED, "centred = wide - wide.mean(dim=0, keepdim=True)"),
+    _layer_norm("variance over the tokens", VARIANCE, "variance = centred.square().mean(dim=0, keepdim=True)"),
+    _layer_norm("LayerNorm over the whole batch", CENTRED, "centred = wide - wide.mean()"),
+    _layer_norm("LayerNorm not centred", CENTRED, "centred = wide"),
+    _layer_norm("LayerNorm without gain", NORMED, "centred * torch.rsqrt(variance + self.eps)"),
+    _layer_norm("LayerNorm without bias", SUMMED, "output"),
+    _layer_norm("the bias of LayerNorm before its gain", NORMED,
+                "(centred * torch.rsqrt(variance + self.eps) + (0 if bias is None else bias)) * gain - (0 if bias is None else bias)"),
+    _layer_norm("deviation detached", NORMED, "centred * torch.rsqrt(variance.detach() + self.eps) * gain"),
+    _layer_norm("LayerNorm divides by the variance", NORMED, "centred / (variance + self.eps) * gain"),
     Mistake("norms computed in half precision", "return x.to(torch.promote_types(x.dtype, torch.float32))", "return x"),
-    Mistake("LayerNorm returns float32", "output + self.bias).to(x.dtype)", "output + self.bias)"),
+    _layer_norm("LayerNorm returns float32", f"{SUMMED}.to(x.dtype)", SUMMED),
     Mistake("RMSNorm, eps outside of the root", RMS, "wide / (mean_square.sqrt() + self.eps) * self.weight", "4.1"),
     Mistake("RMSNorm, another default of eps", "eps=1e-6):", "eps=1e-5):"),
     Mistake("RMSNorm over the length", "mean_square = wide.square().mean(", "mean_square = wide.square().sum(", "4.1"),
