@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := $(if $(TORCH),.venv-keep,.venv)
 RUN := $(VENV)/bin/python
 READY := $(VENV)/installed
-FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),01)_*.ipynb))
+FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),00)_*.ipynb))
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test run export evidence full mutants data bench site clean
@@ -12,7 +12,7 @@ FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),01)_*.ipynb))
 help:      ## this list
 	@sed -n 's/^\([a-z][a-z]*\):[^#]*## */\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
-lab: $(READY)      ## open JupyterLab on lesson 01, or on LESSON=02
+lab: $(READY)      ## open JupyterLab on the start page, or on LESSON=02
 	$(if $(FIRST),,$(error There is no lesson $(LESSON) in notebooks))
 	@$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(FIRST) $(ARGS)
 
