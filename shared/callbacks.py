@@ -77,14 +77,14 @@ class LiveCurve:
     """The losses as a picture that grows while a notebook's cell trains. `losses`, `evaluated`: [(step, loss), …].
 
     steps: how many there will be, the length of the axis.   every: steps between two pictures.
-    floor: a loss that no model can go below, drawn as a line.   alt: for those who cannot see it.
+    floor: a loss that no model can go below, drawn as a line.   title: of the picture.   alt: for those who cannot see it.
     """
 
-    def __init__(self, steps, every=None, floor=None, alt="The loss of each step falls as training goes on."):
+    def __init__(self, steps, every=None, floor=None, title=None, alt="The loss of each step falls as training goes on."):
         checks.whole("steps", steps)
         checks.whole("every", 1 if every is None else every)
         checks.number("floor", 0 if floor is None else floor)
-        self.steps, self.every, self.floor, self.alt = steps, every or max(1, steps // 20), floor, alt
+        self.steps, self.every, self.floor, self.title, self.alt = steps, every or max(1, steps // 20), floor, title, alt
         self.losses, self.evaluated, self.handle = [], [], None
 
     def __call__(self, trainer, told):
@@ -98,7 +98,7 @@ class LiveCurve:
         """The picture, a matplotlib Figure."""
         from . import figures                               # not for a command line, which draws nothing
 
-        figure, (ax,) = figures.new(6.4, 2.8)
+        figure, (ax,) = figures.new(6.4, 2.8, title=self.title)
         ax.plot(*zip(*self.losses), color=figures.FAINT, linewidth=1, label="each step")
         if self.evaluated:
             ax.plot(*zip(*self.evaluated), color=figures.QUERY, marker="o", markersize=3, label="evaluated")

@@ -30,8 +30,8 @@ def pieces(rows, title=None):
     return figure
 
 
-def batches(panels, title=None, most=6):
-    """The first batches of each panel as rows of tokens, real and padded: name → batches, each a list of (source, target) lengths."""
+def batches(panels, title=None, most=6, names=("German", "English")):
+    """The first batches of each panel as rows of tokens, real and padded: name → batches, each a list of the two lengths of pairs."""
     shown = {name: list(lengths)[:most] for name, lengths in panels.items()}
     tallest = max(sum(len(batch) for batch in some) + 3 * len(some) for some in shown.values())
     longest = [max(pair[side] for some in shown.values() for batch in some for pair in batch) for side in (0, 1)]
@@ -45,7 +45,7 @@ def batches(panels, title=None, most=6):
                 ax.barh(places, lengths, left=left, color=QUERY, height=1.0, lw=0)
             top += len(batch) + 3
         ax.set(xlim=(0, sum(longest) + 2), ylim=(tallest, -1), xlabel="tokens (blue), padding (orange)", yticks=[],
-               xticks=(longest[0] / 2, longest[0] + 2 + longest[1] / 2), xticklabels=("source", "target"))
+               xticks=(longest[0] / 2, longest[0] + 2 + longest[1] / 2), xticklabels=names)
         ax.tick_params(left=False, bottom=False)
         ax.set_ylabel("batches")
         ax.set_title(name, fontweight="normal", fontsize=9.5)

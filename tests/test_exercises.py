@@ -64,7 +64,7 @@ def test_a_stub_is_not_attempted_yet(number, stub, capsys):
     ("1.4", lambda n, width: window_by_loop(n, width).float(), "is of type torch.float32, expected torch.bool"),
     ("1.4", lambda n, width: window_by_loop(n, width).triu(), "your query 1 may not look at key 0 (1 back); it may"),
     ("1.4", lambda n, width: window_by_loop(n, width).T, "your query 0 may look at key 1 (in the future); it may not"),
-    ("1.4", lambda n, width: [[True]], "must be one tensor or number, got list"),
+    ("1.4", lambda n, width: [[True]], "must be one tensor (torch.tensor makes one) or number, got list"),
     ("1.1", 11, "11 is not right"),
     ("1.1", 9.3, "the plain average"),
     ("1.2", lambda n: (10 * torch.eye(n), torch.eye(n)[:, :3]), "d_k) twice"),

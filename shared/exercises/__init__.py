@@ -122,7 +122,7 @@ def _observe(exercise, answer, trial):
     result = exercise.observe(answer, *_inputs(exercise, trial))
     if not isinstance(result, (torch.Tensor, int, float)):
         kind = "several things; return one" if isinstance(result, tuple) else type(result).__name__
-        raise TypeError(f"the answer must be one tensor or number, got {kind}")
+        raise TypeError(f"the answer must be one tensor (torch.tensor makes one) or number, got {kind}")
     return torch.as_tensor(result)
 
 

@@ -36,6 +36,11 @@ def _doubled_twice(offset, d_model):
     return torch.block_diag(*[shift_matrix(offset * 10000 ** (-4 * i / d_model), 2) for i in range(d_model // 2)])
 
 
+def _both_positive(offset, d_model):
+    matrix = shift_matrix(offset, d_model)
+    return matrix - 2 * matrix.tril(-1)
+
+
 # 3.3 ------------------------------------------------------------------------------------------------------------------
 def rotate_pairs(x, base=10000):
     places = torch.arange(x.size(0), device=x.device)
@@ -50,6 +55,13 @@ def rotate_pairs(x, base=10000):
 
 def _rows(generator):
     return (torch.randn(6, 8, generator=generator, device=generator.device),)
+
+
+def _overwritten(x):
+    """The second entry of a pair, computed from the first one's new value."""
+    units = rotate_pairs(torch.eye(2, device=x.device)[0].repeat(x.size(0), x.size(1) // 2))
+    cos, sin, first = units[:, 0::2], units[:, 1::2], rotate_pairs(x)[:, 0::2]
+    return torch.stack([first, first * sin + x[:, 1::2] * cos], dim=-1).flatten(-2)
 
 
 def _interleaved_again(halves):
@@ -121,6 +133,7 @@ EXERCISES = {
         mistakes=(
             Mistake(lambda offset, d_model: shift_matrix(offset, d_model).T,
                     "it turns the other way: that is the matrix for offset places *before*. Look at the sign of sin b"),
+            Mistake(_both_positive, "both sines are positive; a rotation has one minus: the lower left entry of a block is -sin b"),
             Mistake(_as_halves, "right for the layout \"halves\"; here sin and cos of one hand are neighbours"),
             Mistake(_one_speed, "all hands turn equally fast: hand i has frequency 10000^(-2i / d_model)"),
             Mistake(_doubled_twice, "the hands slow down twice as fast as they should: is i counted in entries, and doubled again?"),
@@ -129,7 +142,7 @@ EXERCISES = {
         title="the slowest hand's turn",
         reference=2 * math.pi * 10000 ** (510 / 512),
         tolerance=0.01,
-        tell=lambda observed, expected, place: f"{observed:,.0f} is not right. The slowest hand is i = 255. hint(\"3.2\") helps",
+        tell=lambda observed, expected, place: f"{observed:,.5g} is not right. The slowest hand is i = 255. hint(\"3.2\") helps",
         worked="Hand 255 turns by 10000^(-510/512) a place, so a turn of 2π takes 2π · 10000^(510/512) = 60,611 places.",
         hints=("512 entries are 256 hands, i = 0 to 255. By which angle does hand 255 turn from one place to the next?",
                "ω = 10000^(-510/512). A whole turn is 2π."),
@@ -151,6 +164,7 @@ EXERCISES = {
             Mistake(_by_halves, "you paired entry i with entry i + d_head / 2. That is the other layout; here partners are neighbours"),
             Mistake(lambda x: torch.cat(rotate_pairs(x).unflatten(-1, (-1, 2)).unbind(-1), dim=-1),
                     "turned rightly, and put together by halves: deal the results out again, one by one"),
+            Mistake(_overwritten, "the first entry of a pair was changed before the second was computed from it: keep a and b"),
             Mistake(_from_one, "places count from 0: the first row stays as it is"),
             Mistake(_backwards, "it turns the other way: a·sin + b·cos belongs to the second entry, with a plus"),
             Mistake(lambda x: rotate_pairs(x, base=1), "all pairs turn equally fast: each has its own frequency, base^(-2i / d_head)"),
@@ -163,6 +177,7 @@ EXERCISES = {
                "Within a head, rows come in pairs: unflatten once more, to (H, d_head / 2, 2, d_model). Which axes change places?",
                "weight.unflatten(0, (num_heads, -1, 2)).transpose(1, 2).reshape(weight.shape)"),
         mistakes=(
+            Mistake(lambda weight, num_heads: weight, "nothing was moved: rows 0 and 1 are partners as before"),
             Mistake(lambda weight, num_heads: to_halves(weight, 1),
                     "rows went from head to head: rearrange within each head"),
             Mistake(lambda weight, num_heads: weight.unflatten(0, (num_heads, 2, -1)).transpose(1, 2).reshape(weight.shape),
