@@ -54,7 +54,7 @@ class Vocabulary:
 
 
 def _padded(rows, fill):
-    return pad_sequence([torch.tensor(row, device="cpu") for row in rows], batch_first=True, padding_value=fill).to(device())
+    return pad_sequence([torch.tensor(row, dtype=torch.int64, device="cpu") for row in rows], batch_first=True, padding_value=fill).to(device())
 
 
 def batches(vocabulary, texts, answers, size=32, coarse=0.2):

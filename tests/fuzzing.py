@@ -20,13 +20,13 @@ from parity_attention import DEVICE
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 OTHERS = (torch.int64, torch.int32, torch.uint8, torch.bool, torch.complex64)
 VALUES = [None, True, False, "", "a", "0.5", b"a", [], [1], [0.5], ["a"], [[]], [["a"]], {}, {"a": 1}, (), (1, 2), set(), object(), 1j,
-          -10 ** 6, -1, 0, 1, 2, 3, 5, -0.5, 0.0, 1e-300, 0.5, 1.0, 2.5, math.nan, math.inf, -math.inf]
+          -10 ** 6, -1, 0, 1, 2, 3, 5, -0.5, 0.0, 1e-30, 0.5, 1.0, 2.5, math.nan, math.inf, -math.inf]
 LARGE = [10 ** 6, 2 ** 62, 1e308]
 TRUTHS = strategies.sampled_from([True, False, None, 0, 1, "", "a", [], 0.5])
 PATHS = strategies.sampled_from([None, 3, 0.5, True, b"a", [], {}, "", ".", "a", "missing/a", "a\0b"])
 SIZES = set("d_model num_heads d_head d_ff num_layers num_decoder_layers vocab_size target_vocab_size max_seq_len num_segments num_labels "
             "num_classes num_buckets max_distance T S offset factor max_new_tokens num_beams num_return max_order num_merges steps batch "
-            "length shortest below size more most keep end shape".split())
+            "length shortest below size more most keep end shape lr weight_decay".split())
 FLAGS = set("bias scale tied norm_first cross_attention need_weights average_weights use_cache embedding_norm allow_special skip_special "
             "reverse progress only_ambiguous".split())
 CHOICES = {"positions": ("none", "sinusoidal", "learned", "rotary", "relative", "alibi"), "norm": ("layer", "rms"),
