@@ -67,6 +67,7 @@ class CSVLog:
 
 def read_log(path):
     """The rows of a `CSVLog`, as dicts of numbers without what is empty; a last row cut off is left out."""
+    checks.kind("path", path, str, os.PathLike)             # open(0) would wait for what is typed
     with open(path, newline="", encoding="utf-8") as file:
         whole = [line for line in file if line.endswith("\n")]
     rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(whole)]
