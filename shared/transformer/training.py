@@ -15,7 +15,6 @@ import itertools
 import math
 import os
 import pathlib
-import pickle
 import random
 import sys
 import warnings
@@ -356,6 +355,9 @@ def _autocast(device, precision):
     return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
 
 # %% ../../notebooks/08_training.ipynb #def-write-checkpoint-path-state-write-2
+import pickle
+
+
 def write_checkpoint(path, state):
     """Write `state` beside `path`, whole or not at all, and return where: its checksum is added to the name.
 
