@@ -107,6 +107,6 @@ MISTAKES = (
     Mistake("the first kept, not the last", "self.paths()[:-self.keep]", "self.paths()[self.keep:]"),
     Mistake("the largest loss is the best", "key=_loss_of, default=None)", "key=lambda path: -_loss_of(path), default=None)"),
     Mistake("the best not saved when it comes", "if self.checkpoints and (due or _of_first(self.checkpoints.is_best(loss))):", "if self.checkpoints and due:"),
-    Mistake("code in a checkpoint is run", "weights_only=True)", "weights_only=False)"),
+    Mistake("code in a checkpoint is run", 'map_location="cpu", weights_only=True)', 'map_location="cpu", weights_only=False)'),
     Mistake("a new run takes an old run's folder", "        self._check_folder()\n", ""),
 )
