@@ -1,4 +1,4 @@
-"""The course as a whole, read from its notebooks: their titles, and the glossary collected from all of them."""
+"""The glossary of the course, collected from its notebooks."""
 
 import json
 import pathlib
@@ -10,11 +10,6 @@ LINK = r"\[([^\]]+)\]\((#[^\s)]+)\)"
 PART = re.compile(rf"\*(?P<terms>[^*]+)\*(?:: (?P<meaning>.*?))?(?=; \*|\. \*|\.$| \(\[)|\((?P<links>{LINK}(?:, {LINK})*)\)")
 
 
-def lessons(notebooks=NOTEBOOKS):
-    """[(file name, title)] of all notebooks, in their order: ("01_attention.ipynb", "01 Attention")."""
-    return [(path.name, _texts(path)[0].splitlines()[0].removeprefix("# ")) for path in _paths(notebooks)]
-
-
 def glossary(notebooks=NOTEBOOKS):
     """{term: [(meaning, place, link), ...]} of all terms, in the order of the alphabet; a place is such as "01, section 4".
 
@@ -22,7 +17,7 @@ def glossary(notebooks=NOTEBOOKS):
     or several of them the section where they appear.   Raises ValueError for a term after which no section is named.
     """
     found = {}
-    for path in _paths(notebooks):
+    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         for paragraph in PARAGRAPH.findall("\n".join(_texts(path))):
             for term, meaning, section, anchor in _entries(paragraph, path.name):
                 place = f"{path.name[:2]}, section {section}" if section.isdecimal() else f"{path.name[:2]}, {section}"
@@ -59,10 +54,6 @@ def _entries(paragraph, name):
 def _small(term):
     """Within a sentence a term begins small, unless it is a name or an abbreviation such as BLEU."""
     return term[0].lower() + term[1:] if term[1:].islower() else term
-
-
-def _paths(notebooks):
-    return sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
 
 
 def _texts(path):

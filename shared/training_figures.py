@@ -30,8 +30,10 @@ def pieces(rows, title=None):
     return figure
 
 
-def batches(panels, title=None, most=6, names=("German", "English")):
-    """The first batches of each panel as rows of tokens, real and padded: name → batches, each a list of the two lengths of pairs."""
+def batches(panels, names, title=None, most=6):
+    """The first batches of each panel as rows of tokens, real and padded: name → batches, each a list of pairs of lengths, of texts
+    in the two languages `names`.
+    """
     shown = {name: list(lengths)[:most] for name, lengths in panels.items()}
     tallest = max(sum(len(batch) for batch in some) + 3 * len(some) for some in shown.values())
     longest = [max(pair[side] for some in shown.values() for batch in some for pair in batch) for side in (0, 1)]

@@ -50,7 +50,7 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "text_figures.shares": lambda n: text_figures.shares({"all": {"model": n(3), "best": n(1)}, "new": {"model": n(1)}}),
     "text_figures.losses": lambda n: text_figures.losses({"a": float(n(1)), "b": 0.2}, {"a": 0.5, "b": 0.7}, 0.4),
     "training_figures.pieces": lambda n: training_figures.pieces({"bytes": ["a", "b", " c"], "pieces": ["ab", " c"]}),
-    "training_figures.batches": lambda n: training_figures.batches({"drawn": [[(3, 4), (1, 2)], [(2, 2)]], "sorted": [[(3, 3)]]}),
+    "training_figures.batches": lambda n: training_figures.batches({"drawn": [[(3, 4), (1, 2)], [(2, 2)]], "sorted": [[(3, 3)]]}, ("German", "English")),
     "training_figures.formats": lambda n: training_figures.formats({"half": (abs(float(n(1))), 6e4, 1e-3)}, marks={"a gradient": 1e-8}),
     "training_figures.runs": lambda n: training_figures.runs([1, 2, 3], {"one": n(3), "two": n(2)}, floors={"floor": 0.1}, dashed=("two",)),
     "training_figures.stacked": lambda n: training_figures.stacked({"one": {"read": float(n(1)), "write": 2.0}, "two": {"read": 1.0}}),

@@ -69,7 +69,8 @@ class MultiHeadAttention(nn.Module):
         mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend, or a number to add.
             Two dimensions are always (T, S): the words of a batch, is_word (B, S), become is_word[:, None, None, :].
         weights: (B, T, S), averaged over heads; with average_weights=False (B, H, T, S). In training mode they
-        are those after dropout, which do not sum to 1. Without them, need_weights=False, it is faster.
+        are those after dropout, which do not sum to 1. With
+        need_weights=False PyTorch's fused attention may be used.
         cache: holds earlier keys and values, `key, value = cache.extend(key, value)`; of lesson 06's
             `KeyValueCache` one layer, cache.layers[k].
         """
