@@ -130,7 +130,7 @@ def agree(ours, query, key=None, value=None, mask=None):
         torch.testing.assert_close([found[0], *found[2:]], [expected[0], *expected[2:]], **EXACT)
 
 
-def dropout_is_right(make, path, need_weights):
+def dropout_is_right(make, path, need_weights, mask=None):
     """Assert that a quarter of the weights is dropped in training, the others divided by 3/4, and none in eval()."""
     S, ours = 2001, make(1, 1, dropout=0.25).to(DEVICE, torch.float64)
     with torch.no_grad():                                           # equal weights, values 1: the output is their sum
@@ -140,8 +140,8 @@ def dropout_is_right(make, path, need_weights):
     torch.manual_seed(0)
     x = torch.zeros(1, S, 1, device=DEVICE, dtype=torch.float64)
     with forced(path):
-        trained = ours.train()(x[:, :1], x, need_weights=need_weights)[0].item()
-        tested = ours.eval()(x[:, :1], x, need_weights=need_weights)[0].item()
+        trained = ours.train()(x[:, :1], x, mask=mask, need_weights=need_weights)[0].item()
+        tested = ours.eval()(x[:, :1], x, mask=mask, need_weights=need_weights)[0].item()
     survived = trained * S * 0.75
     assert abs(survived - round(survived)) < 1e-6, f"dropout leaves {survived} weights, not a whole number"
     assert abs(survived - 1500) < 100, f"{survived:.0f} of {S} weights survived dropout 0.25"

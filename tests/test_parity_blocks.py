@@ -103,7 +103,7 @@ def test_half_precision_is_as_exact_as_pytorch_s(ours, theirs, dtype):
 @pytest.mark.parametrize("make", [LayerNorm, RMSNorm])
 def test_the_output_has_the_input_s_dtype(make):
     for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64):
-        assert make(4).to(DEVICE)(numbers(2, 4, dtype=dtype)).dtype == dtype
+        assert make(4).to(DEVICE, dtype)(numbers(2, 4, dtype=dtype)).dtype == dtype
 
 
 @pytest.mark.parametrize("norm_first", [True, False])

@@ -69,11 +69,8 @@ def _check_mask(mask, shape):
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool and not mask.is_floating_point():
         raise TypeError("mask must be a tensor, boolean (True = may attend) or floating point (added to "
                         f"the scores), got {_kind(mask)}")
-    try:
-        fits = torch.broadcast_shapes(mask.shape, shape) == torch.Size(shape)
-    except RuntimeError:
-        fits = False
-    if not fits:
+    sizes = zip(reversed(mask.shape), reversed(shape))
+    if mask.dim() > len(shape) or any(size not in (1, expected) for size, expected in sizes):
         raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores, "
                          f"(..., T, S) = {tuple(shape)}")
 

@@ -34,9 +34,8 @@ class LayerNorm(nn.Module):
 
     def forward(self, x):
         """x (..., d_model) → (..., d_model)."""
-        wide = _widened(x, self.d_model)
-        gain, bias = (None if part is None else part.to(wide.dtype) for part in (self.weight, self.bias))
-        return F.layer_norm(wide, (self.d_model,), gain, bias, self.eps).to(x.dtype)
+        _check_vectors(x, self.d_model)
+        return F.layer_norm(x, (self.d_model,), self.weight, self.bias, self.eps)
 
     def extra_repr(self):
         return f"{self.d_model}, eps={self.eps}, bias={self.bias is not None}"
@@ -116,7 +115,7 @@ class FeedForward(nn.Module):
         self.activation = activation
         self.to_hidden = nn.Linear(d_model, d_ff, bias=bias)
         self.to_output = nn.Linear(d_ff, d_model, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, x):
         """x (..., d_model) → (..., d_model)."""
@@ -166,14 +165,16 @@ class TransformerBlock(nn.Module):
             self.cross_attention_norm = make_norm()
         self.feed_forward = FeedForward(d_model, d_ff, activation, dropout, bias)
         self.feed_forward_norm = make_norm()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
-    def forward(self, x, mask=None, memory=None, memory_mask=None, cache=None, memory_cache=None):
+    def forward(self, x, mask=None, memory=None, memory_mask=None, cache=None, memory_cache=None,
+                is_causal=False):
         """x (B, T, d_model) → (B, T, d_model).
 
         mask: of self-attention, (T, S) or four dimensions that broadcast to (B, H, T, S), True = may attend.
         memory (B, S, d_model): what cross-attention asks; given exactly if the block has cross_attention.
         memory_mask: of cross-attention, as mask.   cache, memory_cache: of the two attentions (lessons 06, 07).
+        is_causal: promises that mask is causal_mask(T); it is then computed faster (lesson 02).
         """
         if (memory is None) == (self.cross_attention is not None):
             raise ValueError("a memory belongs to a block with cross_attention=True, and to no other: this has "
@@ -181,7 +182,8 @@ class TransformerBlock(nn.Module):
         if memory is None and memory_mask is not None:
             raise ValueError("memory_mask was given without a memory")
         x = self._add(x, self.self_attention_norm,
-                      lambda x: self.self_attention(x, mask=mask, need_weights=False, cache=cache)[0])
+                      lambda x: self.self_attention(x, mask=mask, need_weights=False, cache=cache,
+                                                    is_causal=is_causal)[0])
         if memory is not None:
             x = self._add(x, self.cross_attention_norm,
                           lambda x: self.cross_attention(x, memory, mask=memory_mask, need_weights=False,

@@ -67,13 +67,14 @@ class TransformerDecoder(nn.Module):
         real = _real_so_far(input_ids, attention_mask, self.pad_id, cache, cached)
         T = input_ids.size(1)
         mask = None if T == 1 else causal_mask(T, cached + T, x.device)     # one new token may see all there is
+        is_causal = T > 1 and not cached and real is None                   # the mask is that triangle alone
         if real is not None:
             mask = real[:, None, None, :] if mask is None else mask & real[:, None, None, :]
         if cached and memory is not None:
             memory = memory[:, :0]                                          # nothing of it is new: it is cached
         for k, block in enumerate(self.blocks):
             caches = {} if cache is None else {"cache": cache.layers[k], "memory_cache": cache.memory[k]}
-            x = block(x, mask, memory, memory_mask, **caches)
+            x = block(x, mask, memory, memory_mask, is_causal=is_causal, **caches)
         if cache is not None:
             cache.real = real
         return x if self.norm is None else self.norm(x)

@@ -99,7 +99,7 @@ class TokenEmbedding(nn.Module):
         self.places = added[positions](d_model, max_seq_len) if positions in added else None
         self.segments = nn.Embedding(num_segments, d_model) if num_segments else None
         self.norm = LayerNorm(d_model, eps) if norm else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, input_ids, segment_ids=None, offset=0):
         """input_ids (B, T) → (B, T, d_model), at places from `offset` (lesson 06 reads in pieces).

@@ -7,6 +7,7 @@ __all__ = ['MultiHeadAttention', 'record_attention']
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #import-contextlib-import-torch-import
 import contextlib
+import math
 
 import torch
 import torch.nn.functional as F
@@ -30,8 +31,24 @@ def _check_multi_head_arguments(d_model, query, key, value, mask):
                          f"{tuple(mask.shape)}; a mask (B, T, S) needs an axis for heads: mask[:, None]")
 
 
+def _attention_output(query, key, value, mask, dropout):
+    """The output of `scaled_dot_product_attention`, without its weights.
+
+    Rows that may attend to nothing become 0 here, not in the weights: those are more numbers, and kept once.
+    """
+    scores = (query / math.sqrt(query.size(-1))) @ key.transpose(-2, -1)                # (B, H, T, S)
+    if mask is not None:
+        if mask.dtype == torch.bool:
+            mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -math.inf)
+        mask = mask.to(scores.dtype)
+        blocked = (mask == -math.inf).all(dim=-1, keepdim=True)
+        scores += mask.masked_fill(blocked, 0.0)
+    output = F.dropout(scores.softmax(dim=-1), dropout) @ value                         # (B, H, T, d_head)
+    return output if mask is None else output.masked_fill(blocked, 0.0)
+
+
 def _explicit_is_faster(query, key):
-    """Measured (`make bench`): on CPUs, training in bfloat16 on texts of up to 256 tokens."""
+    """Than PyTorch's fused attention. Measured (`make bench`): training in bfloat16 on a CPU, up to 256 tokens."""
     return (query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad
             and torch.is_grad_enabled() and key.size(-2) <= 256)
 
@@ -62,7 +79,7 @@ class MultiHeadAttention(nn.Module):
         self.recorded = None                                        # a list while `record_attention` listens
 
     def forward(self, query, key=None, value=None, mask=None, need_weights=True, average_weights=True,
-                cache=None):
+                cache=None, is_causal=False):
         """query (B, T, d_model), key and value (B, S, d_model) → output (B, T, d_model), weights or None.
 
         key: by default the query (self-attention); value: by default the key.
@@ -73,6 +90,7 @@ class MultiHeadAttention(nn.Module):
         need_weights=False PyTorch's fused attention may be used.
         cache: holds earlier keys and values, `key, value = cache.extend(key, value)`; of lesson 06's
             `KeyValueCache` one layer, cache.layers[k].
+        is_causal: promises that mask is causal_mask(T), S = T; the fused attention then skips what it blocks.
         """
         key = query if key is None else key
         value = key if value is None else value
@@ -83,10 +101,16 @@ class MultiHeadAttention(nn.Module):
             key, value = cache.extend(key, value)
         if mask is not None:
             _check_mask(mask, (*query.shape[:-1], key.size(-2)))
+        _check_type("is_causal", is_causal, bool)
+        if is_causal and (mask is None or query.size(-2) != key.size(-2)):
+            raise ValueError("is_causal=True needs the mask causal_mask(T), and as many keys as queries, got "
+                             f"{'no' if mask is None else 'a'} mask, {query.size(-2)} and {key.size(-2)}")
         if self.positions is not None:
+            given = mask
             query, key, mask = self.positions(query, key, mask)
-            query, key = query.to(value.dtype), key.to(value.dtype)            # a scheme may compute in float32
-        output, weights = self._attend(query, key, value, mask, need_weights)       # (B, H, T, d_head)
+            query, key = query.to(value.dtype), key.to(value.dtype)            # a scheme may compute in float32,
+            is_causal = is_causal and mask is given                            # and add to the mask
+        output, weights = self._attend(query, key, value, mask, need_weights, is_causal)    # (B, H, T, d_head)
         if weights is not None and average_weights:
             weights = weights.mean(dim=1)                                           # (B, T, S)
         return self.to_output(output.transpose(1, 2).flatten(2)), weights
@@ -101,16 +125,19 @@ class MultiHeadAttention(nn.Module):
     def _split(self, x):
         return x.unflatten(-1, (self.num_heads, self.d_head)).transpose(1, 2)       # (B, H, length, d_head)
 
-    def _attend(self, query, key, value, mask, need_weights):
-        if need_weights or self.recorded is not None or _explicit_is_faster(query, key):
+    def _attend(self, query, key, value, mask, need_weights, is_causal=False):
+        if need_weights or self.recorded is not None:
             output, weights = self.attention(query, key, value, mask)
             if self.recorded is not None:
                 self.recorded.append(weights.detach())
             return output, weights if need_weights else None
         dropout = self.attention.dropout if self.training else 0.0
-        if mask is not None:
-            mask = mask if mask.dtype == torch.bool else mask.to(query.dtype)
-        return F.scaled_dot_product_attention(query, key, value, mask, dropout), None
+        if _explicit_is_faster(query, key):
+            return _attention_output(query, key, value, mask, dropout), None
+        if mask is not None and mask.dtype != torch.bool:
+            mask = mask.to(query.dtype)
+        mask = None if is_causal else mask
+        return F.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal), None
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #contextlib-contextmanager-def-record-att-2
 @contextlib.contextmanager

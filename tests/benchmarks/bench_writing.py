@@ -60,7 +60,7 @@ def generation(batches=BATCHES, prompt=16, new=256, seconds=15, size=models.Size
     with tempfile.TemporaryDirectory() as folder:
         models.ours(shape).model.save_pretrained(folder)
         ours = GPTModel.from_pretrained(pathlib.Path(folder)).to(settings.device())
-        theirs = transformers.GPT2LMHeadModel.from_pretrained(folder, activation_function="gelu_pytorch_tanh", attn_implementation="sdpa")
+        theirs = transformers.GPT2LMHeadModel.from_pretrained(folder, attn_implementation="sdpa")
     theirs = theirs.to(settings.device()).eval()
     rows = []
     for batch in batches:

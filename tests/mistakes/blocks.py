@@ -6,8 +6,9 @@ PRE, POST = "return x + self.dropout(sub_layer(norm(x)))", "return norm(x + self
 CENTRED, VARIANCE = "centred = wide - wide.mean(dim=-1, keepdim=True)", "variance = centred.square().mean(dim=-1, keepdim=True)"
 NORMED = "centred * torch.rsqrt(variance + self.eps) * gain"
 SUMMED = "(output if bias is None else output + bias)"
-LAYER_NORM = "return F.layer_norm(wide, (self.d_model,), gain, bias, self.eps).to(x.dtype)"
-WRITTEN_OUT = f"{CENTRED}\n        {VARIANCE}\n        output = {NORMED}\n        return {SUMMED}.to(x.dtype)"
+LAYER_NORM = "return F.layer_norm(x, (self.d_model,), self.weight, self.bias, self.eps)"
+WIDE = "wide, gain, bias = _widened(x, self.d_model), self.weight, self.bias"
+WRITTEN_OUT = f"{WIDE}\n        {CENTRED}\n        {VARIANCE}\n        output = {NORMED}\n        return {SUMMED}.to(x.dtype)"
 RMS = "wide * torch.rsqrt(mean_square + self.eps) * self.weight"
 
 
@@ -55,7 +56,7 @@ MISTAKES = (
     Mistake("norm before and after", POST, "return norm(x + self.dropout(sub_layer(norm(x))))"),
     Mistake("no dropout on what is written", PRE, "return x + sub_layer(norm(x))"),
     Mistake("dropout on the whole stream", POST, "return norm(self.dropout(x + sub_layer(x)))"),
-    Mistake("dropout alive in eval()", PRE, "return x + F.dropout(sub_layer(norm(x)), self.dropout.p)", "4.6"),
+    Mistake("dropout alive in eval()", PRE, 'return x + F.dropout(sub_layer(norm(x)), getattr(self.dropout, "p", 0.0))', "4.6"),
     Mistake("the residual connection detached", PRE, "return x.detach() + self.dropout(sub_layer(norm(x)))"),
     Mistake("no dropout in self-attention", "num_heads, dropout, bias, positions)", "num_heads, 0.0, bias, positions)"),
     Mistake("mask ignored", "mask=mask, need_weights=False", "mask=None, need_weights=False"),
@@ -66,7 +67,7 @@ MISTAKES = (
     Mistake("one norm used twice", "self.feed_forward_norm = make_norm()", "self.feed_forward_norm = self.self_attention_norm", "4.3"),
     Mistake("a norm's bias always", "LayerNorm(d_model, bias=bias, **options)", "LayerNorm(d_model, **options)"),
     Mistake("LayerNorm in place of RMSNorm", "else RMSNorm(d_model, **options)", "else LayerNorm(d_model, bias=False, **options)"),
-    Mistake("cache ignored", "need_weights=False, cache=cache)", "need_weights=False)"),
+    Mistake("cache ignored", "need_weights=False, cache=cache,", "need_weights=False,"),
     Mistake("positions ignored", "dropout, bias, positions)", "dropout, bias)"),
     Mistake("positions in cross-attention", "num_heads, dropout, bias)\n", "num_heads, dropout, bias, positions)\n"),
     Mistake("a missing memory not noticed", "if (memory is None) == (self.cross_attention is not None):", "if memory is not None and self.cross_attention is None:"),

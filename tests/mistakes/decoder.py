@@ -2,7 +2,8 @@
 
 from . import Mistake
 
-CAUSAL = "None if T == 1 else causal_mask(T, cached + T, x.device)"
+CAUSAL = """mask = None if T == 1 else causal_mask(T, cached + T, x.device)     # one new token may see all there is
+        is_causal = T > 1 and not cached and real is None """
 ONES = "None if T == 1 else torch.ones(T, cached + T, dtype=torch.bool, device=x.device)"
 OFFSET = "self.embedding(input_ids, offset=cached)"
 APPEND = "torch.cat([self.key, key], dim=-2), torch.cat([self.value, value], dim=-2)"
@@ -15,14 +16,21 @@ SORT = "probs.sort(dim=-1, descending=True, stable=True)"
 BEFORE = "F.pad(ranked.cumsum(dim=-1)[..., :-1], (1, 0))"
 STACKED = "self.norm = None\n        if norm_first:"
 
+
+def _mask(wrong):
+    """The lines of CAUSAL with this mask, of which nothing is promised."""
+    return f"mask = {wrong}\n        is_causal = False "
+
+
 MISTAKES = (
-    Mistake("no mask", CAUSAL, "None"),
-    Mistake("mask inverted", CAUSAL, "None if T == 1 else ~causal_mask(T, cached + T, x.device)"),
-    Mistake("each token sees the next", CAUSAL, f"{ONES}.tril(cached + 1)"),
-    Mistake("no token sees itself", CAUSAL, f"{ONES}.tril(cached - 1)"),
-    Mistake("mask aligned top-left with a cache", CAUSAL, f"{ONES}.tril()"),
-    Mistake("the first chunk into a cache unmasked", CAUSAL, "None if T == 1 or cache is not None and not cached else causal_mask(T, cached + T, x.device)"),
-    Mistake("later chunks into a cache unmasked", CAUSAL, "None if T == 1 or cached else causal_mask(T, cached + T, x.device)"),
+    Mistake("padding forgotten where the mask is causal", "not cached and real is None ", "not cached "),
+    Mistake("no mask", CAUSAL, _mask("None")),
+    Mistake("mask inverted", CAUSAL, _mask("None if T == 1 else ~causal_mask(T, cached + T, x.device)")),
+    Mistake("each token sees the next", CAUSAL, _mask(f"{ONES}.tril(cached + 1)")),
+    Mistake("no token sees itself", CAUSAL, _mask(f"{ONES}.tril(cached - 1)")),
+    Mistake("mask aligned top-left with a cache", CAUSAL, _mask(f"{ONES}.tril()")),
+    Mistake("the first chunk into a cache unmasked", CAUSAL, _mask("None if T == 1 or cache is not None and not cached else causal_mask(T, cached + T, x.device)")),
+    Mistake("later chunks into a cache unmasked", CAUSAL, _mask("None if T == 1 or cached else causal_mask(T, cached + T, x.device)")),
     Mistake("places begin anew with each chunk", OFFSET, "self.embedding(input_ids)"),
     Mistake("place one too small behind a cache", OFFSET, "self.embedding(input_ids, offset=max(cached - 1, 0))"),
     Mistake("place one too large behind a cache", OFFSET, "self.embedding(input_ids, offset=cached + (cached > 0))"),
@@ -39,7 +47,7 @@ MISTAKES = (
     Mistake("padding or causal, not and", "mask & real[:, None, None, :]", "mask | real[:, None, None, :]"),
     Mistake("padding hides queries, not keys", "mask & real[:, None, None, :]", "mask & real[:, None, -T:, None]"),
     Mistake("attention_mask ignored", "if attention_mask is not None:\n        return", "if False:\n        return"),
-    Mistake("mask of the memory ignored", "memory, memory_mask, **caches)", "memory, None, **caches)"),
+    Mistake("mask of the memory ignored", "memory, memory_mask, is_causal", "memory, None, is_causal"),
     Mistake("no norm after the last block", "return x if self.norm is None else self.norm(x)", "return x"),
     Mistake("post-norm with one norm more", STACKED, "self.norm = None\n        if True:"),
     Mistake("the last norm has another eps", 'given = {} if eps is None else {"eps": eps}', "given = {}"),

@@ -22,7 +22,7 @@ MISTAKES = (
     Mistake("dropout before the norm", NORMED, "return self.dropout(x) if self.norm is None else self.norm(self.dropout(x))"),
     Mistake("no dropout of the words", NORMED, "return x if self.norm is None else self.norm(x)"),
     Mistake("dropout of the words alive in eval()", NORMED,
-            "return nn.functional.dropout(x if self.norm is None else self.norm(x), self.dropout.p)"),
+            'return nn.functional.dropout(x if self.norm is None else self.norm(x), getattr(self.dropout, "p", 0.0))'),
     Mistake("the encoder's eps not given to its words", "1e-5 if eps is None else eps)", "1e-5)"),
     Mistake("eps not given to the blocks", STACK, STACK + "\n        for part in self.blocks.modules():\n"
             "            part.eps = 1e-5 if hasattr(part, 'eps') else None"),
