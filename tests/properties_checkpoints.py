@@ -93,6 +93,7 @@ def nothing_of_another_run_is_lost(parts, folder):
     other, _ = trainer(parts, model=torch.nn.Linear(2, 2), folder=folder)
     with pytest.raises(RuntimeError, match="Missing key"):
         other.resume()
+    assert other.step == 0                                  # so that training it would not pass for going on
 
 
 def random_states_come_back(parts):

@@ -25,7 +25,7 @@ def damage_is_noticed(parts, folder):
     flipped = [bytes(content[:place]) + bytes([content[place] ^ 1]) + content[place + 1:] for place in (0, len(content) - 1, *draw.sample(range(len(content)), 20))]
     for wrong in [content[:length] for length in lengths] + [content + b"\0"] + flipped:
         new.write_bytes(wrong)
-        with pytest.raises(ValueError, match="is damaged: its .* bytes do not have the checksum in its name"):
+        with pytest.raises(ValueError, match="is damaged, or renamed: its .* bytes do not have the checksum in its name"):
             parts.read_checkpoint(new)
     again = run(parts, folder)
     with warnings.catch_warnings(record=True) as told:

@@ -146,6 +146,7 @@ def buckets_are_right(parts):
     assert sorted(longest) not in (longest, longest[::-1])
     assert parts.length_buckets([5], 5) == [[0]]
     assert parts.pad_rows([[1, 2, 3], torch.tensor([4]), []], 9).tolist() == [[1, 2, 3], [4, 9, 9], [9, 9, 9]]
+    assert parts.pad_rows([torch.tensor([1, 2], dtype=kind) for kind in (torch.int64, torch.int32, torch.uint8)], 0).tolist() == [[1, 2]] * 3
 
 
 # --- steps

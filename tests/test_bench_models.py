@@ -14,6 +14,12 @@ TINY = functools.partial(models.Size, vocab_size=11, d_model=32, num_layers=2, n
 TINY_TRANSLATOR = functools.partial(translators.Size, vocab_size=50, d_model=32, num_layers=1, num_heads=2, d_ff=64, context=20)
 
 
+@pytest.fixture(autouse=True)
+def with_bfloat16(monkeypatch):
+    """As on a machine with instructions for it, whatever this one has."""
+    monkeypatch.setattr(settings, "fast_precision", lambda: "bfloat16")
+
+
 def languages(make, size):
     """A language model by itself, and what a step is made with."""
     ids = settings.generator().integers(size.vocab_size, 3, 9)
@@ -59,6 +65,13 @@ def test_all_translators_are_timed():
     rows, missing = bench_training.translation(batch=2, length=8, seconds=0, size=TINY_TRANSLATOR)
     assert missing == []
     assert {name for row in rows for name in row["measured"]} >= {"HuggingFace Marian, float32", "nn.Transformer, bfloat16"}
+
+
+def test_where_bfloat16_is_slow_nothing_is_timed_in_it(monkeypatch):
+    monkeypatch.setattr(settings, "fast_precision", lambda: "float32")
+    rows, _ = bench_training.languages(contexts=(8,), batches=(2,), seconds=0, size=TINY)
+    assert [row["setting"] for row in rows] == ["2 × 8, float32"]
+    assert not [name for name in rows[0]["measured"] if "bfloat16" in name]
 
 
 def test_a_model_of_another_size_is_refused():

@@ -16,6 +16,12 @@ SLOWER = table.row("import", "all", TURNS, ["x"], ["b"], unit="s")
 ALONE = table.row("lessons", "all", {"ours": [240.4]}, ["ours"], unit="s")
 
 
+@pytest.fixture(autouse=True)
+def with_bfloat16(monkeypatch):
+    """As on a machine with instructions for it, whatever this one has."""
+    monkeypatch.setattr(settings, "fast_precision", lambda: "bfloat16")
+
+
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     """Nothing is written into the project, and two sections stand for all."""
@@ -101,6 +107,13 @@ def test_readme_shows_what_is_recorded():
 def test_the_limits_are_measured():
     limits = bench_machine.limits(size=64, megabytes=1, seconds=0)
     assert list(limits) == list(LIMITS) and all(limit > 1e6 for limit in limits.values())
+
+
+def test_without_instructions_for_bfloat16_that_is_said_and_not_measured(monkeypatch):
+    monkeypatch.setattr(settings, "fast_precision", lambda: "float32")
+    assert list(bench_machine.limits(size=64, megabytes=1, seconds=0)) == ["float32 matmul", "memory"]
+    monkeypatch.setattr(bench_machine, "limits", lambda: LIMITS)
+    assert command.measure([])["missing"] == ["bfloat16 (no faster than float32 here)"]
 
 
 def test_memory_is_that_of_the_step_in_a_process_of_its_own():

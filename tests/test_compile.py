@@ -40,3 +40,12 @@ def test_rows_of_a_cache_in_any_whole_numbers():
 def test_positions_are_a_scheme_and_no_name_of_one():
     with pytest.raises(TypeError, match=r"positions must be a scheme such as RotaryEmbedding\(d_head\), got 'rotary'"):
         MultiHeadAttention(16, 2, positions="rotary")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_batch_and_length_stay_open_in_an_exported_model(strict):
+    torch.manual_seed(0)
+    gpt, batch, length = GPTModel(10, **SIZE).eval(), torch.export.Dim("batch", min=1, max=16), torch.export.Dim("length", min=2, max=8)
+    exported = torch.export.export(gpt, (IDS,), dynamic_shapes=({0: batch, 1: length},), strict=strict).module()
+    for ids in (IDS, IDS[:1, :3], IDS.repeat(4, 1)[:, :2]):
+        torch.testing.assert_close(exported(ids), gpt(ids))

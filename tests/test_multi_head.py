@@ -144,7 +144,8 @@ def test_the_decoder_promises_a_causal_mask_where_it_has_one(monkeypatch):
 
 
 @pytest.mark.parametrize(("mask", "keys", "is_causal", "error"), [
-    (None, 3, True, ValueError), (torch.ones(3, 4, dtype=torch.bool), 4, True, ValueError), (torch.ones(3, 3, dtype=torch.bool), 3, 1, TypeError)])
+    (None, 3, True, ValueError), (torch.ones(3, 4, dtype=torch.bool), 4, True, ValueError), (torch.ones(3, 3, dtype=torch.bool), 3, 1, TypeError),
+    (torch.ones(2, 1, 3, 3, dtype=torch.bool), 3, True, ValueError), (torch.zeros(3, 3), 3, True, ValueError)])
 def test_a_promise_that_cannot_hold_is_refused(mask, keys, is_causal, error):
     mask = mask if mask is None else mask.to(DEVICE)
     with pytest.raises(error, match="is_causal"):

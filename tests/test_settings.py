@@ -29,6 +29,22 @@ def test_the_environment_changes_them_at_once(monkeypatch):
     assert settings.device() == torch.device("cpu")
 
 
+@pytest.mark.parametrize("seconds, fastest", [((1e-3, 1e-2), "float32"), ((1e-2, 1e-3), "bfloat16")])
+def test_the_faster_precision_is_that_whose_products_take_less_time(monkeypatch, seconds, fastest):
+    monkeypatch.setenv("LESSON_DEVICE", "cpu")
+    for_each = [duration for duration in seconds for _ in range(4)]             # as many products of each precision
+    clock = iter([reading for duration in for_each for reading in (0.0, duration)])
+    monkeypatch.setattr(settings.time, "perf_counter", lambda: next(clock))
+    threads = torch.get_num_threads()
+    assert settings.fast_precision.__wrapped__() == fastest
+    assert torch.get_num_threads() == threads
+
+
+def test_a_device_without_a_measure_computes_in_float32(monkeypatch):
+    monkeypatch.setenv("LESSON_DEVICE", "meta")         # stands for a device that is neither CPU nor CUDA
+    assert settings.fast_precision.__wrapped__() == "float32"
+
+
 def test_a_generator_repeats_itself_and_takes_its_number_from_the_run(monkeypatch):
     def drawn(*number):
         return settings.generator(*number).normal(4)

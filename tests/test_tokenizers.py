@@ -148,6 +148,8 @@ REFUSED = {
     "special, one name": (lambda: BPETokenizer(special="<pad>"), TypeError, "special must be names … got '<pad>'"),
     "special, a number": (lambda: BPETokenizer(special=(0,)), TypeError, "special must be names … got (0,)"),
     "special twice": (lambda: BPETokenizer(special=("a", "a")), ValueError, "names that differ and are not empty, got ('a', 'a')"),
+    "special, named as a byte": (lambda: BPETokenizer.train("banana", 258, special=["<pad>", "a"]), ValueError, "named as ordinary ones, got 'a'"),
+    "special, named as merged": (lambda: BPETokenizer([(65, 66)], special=[BPETokenizer([(65, 66)]).tokens[256].decode()]), ValueError, "named as ordinary ones"),
     "special empty": (lambda: BPETokenizer(special=("",)), ValueError, "not empty, got ('',)"),
     "merge of what is not there": (lambda: BPETokenizer([(64, 257)]), ValueError, "merge 0 must join ids from 0 to 255, got (64, 257)"),
     "merge of three": (lambda: BPETokenizer([(64, 65), (1, 2, 3)]), TypeError, "merge 1 must be a pair of ids, got (1, 2, 3)"),

@@ -4,6 +4,7 @@ import math
 
 import properties_surroundings as theirs
 import properties_training as laws
+import numpy
 import pytest
 import torch
 from refusals import refused
@@ -74,6 +75,14 @@ def test_after_a_gradient_that_is_not_finite_it_trains_on(precision):
     made.loss = laws.loss_of
     made.train(3)
     assert [step["step"] for step in told] == [1, 2, 3] and laws.weights(made.model).isfinite().all()
+
+
+def test_rates_may_be_numbers_of_numpy(tmp_path):
+    model, (lr, eps, weight_decay) = laws.network(), numpy.array([1e-3, 1e-8, 0.1])
+    for done in (1, 2):
+        trainer = Trainer(model, AdamW(model.parameters(), lr, eps=eps, weight_decay=weight_decay), laws.loss_of, laws.texts, folder=tmp_path)
+        assert trainer.resume() == done - 1
+        trainer.train(done)
 
 
 def test_a_loss_falls():
@@ -186,6 +195,10 @@ REFUSED = {
     "save_every 0": (lambda: made(save_every=0), ValueError, "save_every must be at least 1, got 0"),
     "evaluate_every a float": (lambda: made(evaluate_every=1.5), TypeError, "evaluate_every must be a whole number, got 1.5"),
     "keep 0": (lambda: made(folder="x", keep=0), ValueError, "keep must be at least 1, got 0"),
+    "NumPy's numbers in a checkpoint": (lambda: made(optimizer=torch.optim.AdamW(PARAMETERS, weight_decay=numpy.float64(0.1)), folder="x"), TypeError,
+                                        "the state_dict of the optimizer must hold plain numbers"),
+    "an optimizer of another model": (lambda: made(optimizer=AdamW(laws.network().parameters())), ValueError,
+                                      "the optimizer must hold parameters of the model, got none of them"),
     "max_norm 0": (lambda: made(max_norm=0), ValueError, "max_norm must be above 0, got 0"),
     "resume without a folder": (lambda: made().resume(), ValueError, "checkpoints need a folder: Trainer(…, folder=…)"),
     "save without a folder": (lambda: made().save(), ValueError, "checkpoints need a folder"),

@@ -110,7 +110,8 @@ def causal_mask(T, S=None, device=None):
     Raises ValueError for lengths that are negative or not whole, or S < T.
     """
     S = T if S is None else S
-    if not (type(T) is int and type(S) is int and 0 <= T <= S):
+    whole = all(type(length) in (int, torch.SymInt) for length in (T, S))       # SymInt: while torch.export looks
+    if not (whole and 0 <= T <= S):
         raise ValueError(f"causal_mask needs whole numbers 0 ≤ T ≤ S, got T = {T!r}, S = {S!r}")
     return torch.ones(T, S, dtype=torch.bool, device=device).tril(diagonal=S - T)
 

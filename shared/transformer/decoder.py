@@ -63,7 +63,7 @@ class TransformerDecoder(nn.Module):
         """
         cached = 0 if cache is None else _check_cache(cache, self.blocks, input_ids)
         x = self.embedding(input_ids, offset=cached)                        # (B, T, d_model)
-        memory_mask = self._check_memory(memory, memory_mask, len(x), cache if cached else None)
+        memory_mask = self._check_memory(memory, memory_mask, x.size(0), cache if cached else None)
         real = _real_so_far(input_ids, attention_mask, self.pad_id, cache, cached)
         T = input_ids.size(1)
         mask = None if T == 1 else causal_mask(T, cached + T, x.device)     # one new token may see all there is

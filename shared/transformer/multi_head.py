@@ -31,6 +31,14 @@ def _check_multi_head_arguments(d_model, query, key, value, mask):
                          f"{tuple(mask.shape)}; a mask (B, T, S) needs an axis for heads: mask[:, None]")
 
 
+def _check_promise(T, S, mask):
+    """That mask may be causal_mask(T): its values are not looked at."""
+    if T != S or mask is None or mask.dtype != torch.bool or mask.shape != (T, S):
+        given = "no mask" if mask is None else f"a mask {mask.dtype} {tuple(mask.shape)}"
+        raise ValueError("is_causal=True needs the mask causal_mask(T), boolean (T, T), and as many keys as queries, "
+                         f"got {given}, {T} queries and {S} keys")
+
+
 def _attention_output(query, key, value, mask, dropout):
     """The output of `scaled_dot_product_attention`, without its weights.
 
@@ -90,7 +98,7 @@ class MultiHeadAttention(nn.Module):
         need_weights=False PyTorch's fused attention may be used.
         cache: holds earlier keys and values, `key, value = cache.extend(key, value)`; of lesson 06's
             `KeyValueCache` one layer, cache.layers[k].
-        is_causal: promises that mask is causal_mask(T), S = T; the fused attention then skips what it blocks.
+        is_causal: promises that mask is causal_mask(T) itself, S = T; what it blocks may then be skipped.
         """
         key = query if key is None else key
         value = key if value is None else value
@@ -98,13 +106,15 @@ class MultiHeadAttention(nn.Module):
         query, key, value = (self._split(project(x)) for project, x in (
             (self.to_query, query), (self.to_key, key), (self.to_value, value)))
         if cache is not None:
+            if not hasattr(cache, "extend"):
+                raise TypeError("cache must be that of one layer, cache.layers[k], got a "
+                                f"{type(cache).__name__}")
             key, value = cache.extend(key, value)
         if mask is not None:
             _check_mask(mask, (*query.shape[:-1], key.size(-2)))
         _check_type("is_causal", is_causal, bool)
-        if is_causal and (mask is None or query.size(-2) != key.size(-2)):
-            raise ValueError("is_causal=True needs the mask causal_mask(T), and as many keys as queries, got "
-                             f"{'no' if mask is None else 'a'} mask, {query.size(-2)} and {key.size(-2)}")
+        if is_causal:
+            _check_promise(query.size(-2), key.size(-2), mask)
         if self.positions is not None:
             given = mask
             query, key, mask = self.positions(query, key, mask)

@@ -86,6 +86,7 @@ def apply_merges(ids, made):
     """Merge in the list `ids` while there is a pair to merge, each time the one learned first.
 
     made: {pair: the id it becomes}, of which the smallest is the one learned first.
+    The list is read once for each merge: the time grows with the square of its length, which for words is short.
     """
     while len(ids) > 1:
         pair = min(zip(ids, ids[1:]), key=lambda pair: made.get(pair, math.inf))
@@ -166,6 +167,8 @@ class BPETokenizer:
         if len(set(self.tokens)) < len(self.tokens):
             twice = collections.Counter(self.tokens).most_common(1)[0][0]
             raise ValueError(f"each merge must make a new token, got two that make {twice!r}")
+        if taken := set(special) & {_shown(token) for token in self.tokens}:
+            raise ValueError(f"special tokens must not be named as ordinary ones, got {min(taken)!r}")
         self.special = {name: len(self.tokens) + place for place, name in enumerate(special)}
         self.tokens += [name.encode("utf-8") for name in special]
         self.vocab_size = len(self.tokens)

@@ -36,7 +36,13 @@ def _whole_numbers(name, numbers):
 def _rows_of_ids(rows):
     if not isinstance(rows, (list, tuple)) or not rows:
         raise TypeError(f"rows must be a list of at least one row, got {rows!r}")
-    return [torch.tensor(_whole_numbers("rows", row), dtype=torch.int64) for row in rows]
+    return [_row_of_ids(row) for row in rows]
+
+
+def _row_of_ids(row):
+    if not isinstance(row, torch.Tensor) or row.dim() != 1 or row.dtype not in (torch.int64, torch.int32):
+        row = _whole_numbers("rows", row)                                   # one by one: slow for tensors
+    return torch.as_tensor(row, dtype=torch.int64, device=torch.get_default_device())
 
 # %% ../../notebooks/08_training.ipynb #def-length-buckets-lengths-max-tokens
 def length_buckets(lengths, max_tokens, seed=0):
@@ -84,10 +90,11 @@ class AdamW(torch.optim.Optimizer):
             _check_number(name, number)
         if not lr >= 0 or not eps >= 0 or not weight_decay >= 0:
             raise ValueError(f"lr, eps and weight_decay must be at least 0, got {lr}, {eps} and {weight_decay}")
+        lr, eps, weight_decay = float(lr), float(eps), float(weight_decay)  # NumPy's could not be read again
         if not isinstance(betas, (list, tuple)) or len(betas) != 2 or not all(
                 type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas must be two numbers of at least 0 and below 1, got {betas}")
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+        super().__init__(params, dict(lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay))
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -196,7 +203,8 @@ def _check_max_norm(max_norm):
 def mean_loss(model, batches, loss):
     """The mean loss of a token over all `batches`: all losses summed, over all tokens counted.
 
-    loss: as in `Trainer`.   Processes that train together share the work.
+    loss: as in `Trainer`.   Processes that train together share the work. The model is used as it is: for a
+    loss without dropout call `model.eval()` before, which `Trainer` does for its `evaluate`.
     Raises ValueError where no token counts.
     """
     if not hasattr(batches, "__iter__"):
@@ -351,6 +359,13 @@ def _check_trainer(precision, max_norm, callbacks, *functions):
             raise TypeError(f"callbacks must be functions, got {type(callback).__name__}")
 
 
+def _check_trained(model, optimizer):
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if not {id(parameter) for parameter in trained} & {id(parameter) for parameter in model.parameters()}:
+        raise ValueError("the optimizer must hold parameters of the model, got none of them: was the model "
+                         "copied after the optimizer was made?")
+
+
 def _autocast(device, precision):
     return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
 
@@ -362,7 +377,8 @@ def write_checkpoint(path, state):
     """Write `state` beside `path`, whole or not at all, and return where: its checksum is added to the name.
 
     First a temporary file, which is forced onto the disk, and only then the name: whatever happens in between,
-    there never is half a checkpoint. `torch.load` reads it.   Raises OSError where the disk fails.
+    there never is half a checkpoint.   state: plain numbers, texts and tensors, in dicts and lists.
+    Raises OSError where the disk fails.
     """
     buffer, path = io.BytesIO(), pathlib.Path(path)
     torch.save(state, buffer)
@@ -411,12 +427,16 @@ def _flush_folder(folder):
 
 
 def read_checkpoint(path):
-    """What `write_checkpoint` wrote, on the CPU. Raises ValueError where a byte of it differs."""
+    """What `write_checkpoint` wrote, on the CPU. Raises ValueError where a byte of it differs, or its name."""
     path = pathlib.Path(path)
     content = path.read_bytes()
     if _checksum(content) != path.stem.rpartition("_")[2]:
-        raise ValueError(f"{path} is damaged: its {len(content):,} bytes do not have the checksum in its name")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        raise ValueError(f"{path} is damaged, or renamed: its {len(content):,} bytes do not have the checksum in "
+                         "its name")
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path} holds more than plain numbers, texts and tensors: {error}") from error
 
 
 class Checkpoints:
@@ -508,6 +528,7 @@ class Trainer:
                  callbacks=(), generators=(), compile=False):
         rank, world = _processes()
         _check_trainer(precision, max_norm, callbacks, loss, batches, schedule, evaluate)
+        _check_trained(model, optimizer)
         _check_sizes(accumulate=accumulate, evaluate_every=evaluate_every, save_every=save_every)
         if accumulate % world:
             raise ValueError(f"accumulate must be a multiple of the {world} processes, got {accumulate}")
@@ -525,6 +546,8 @@ class Trainer:
             self.called = torch.nn.parallel.DistributedDataParallel(self.called)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
+        if folder is not None:
+            _readable("the optimizer", optimizer.state_dict()["param_groups"])
 
     def train(self, steps):
         """Train until `steps` steps are done in all, or a callback stops it.
@@ -624,10 +647,10 @@ class Trainer:
         state = _of_first(self._folder().load() if rank == 0 else None)
         if state is None:
             return 0
-        self.step, self.position, self.stopped = state["step"], tuple(state["position"]), state["stopped"]
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"])                          # may raise: first
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        self.step, self.position, self.stopped = state["step"], tuple(state["position"]), state["stopped"]
         for name, part in self._remembering():
             part.load_state_dict(state["callbacks"].get(name, part.state_dict()))
         restore_random_states(state["random"][min(rank, len(state["random"]) - 1)], self.generators)

@@ -21,6 +21,7 @@ SECTIONS = {"training": bench_training.languages, "translation": bench_training.
 def measure(names):
     """What the sections of these names say: the machine's limits, rows, and what is missing."""
     limits, rows, missing = bench_machine.limits(), [], []
+    missing += [f"{precision} (no faster than float32 here)" for precision in bench_training.PRECISIONS if precision not in bench_training.precisions()]
     for name in names:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         found, lacking = SECTIONS[name]()

@@ -32,10 +32,12 @@ def limits(size=2048, megabytes=256, seconds=3):
     x = settings.generator().normal(size, size)
     low, source = x.bfloat16(), torch.empty(megabytes * 2**20, dtype=torch.uint8, device=x.device)
     target = torch.zeros_like(source)
-    times = timing.take_turns({"float32 matmul": lambda: x @ x, "bfloat16 matmul": lambda: low @ low, "memory": lambda: target.copy_(source)},
-                              seconds, least=5)
+    functions = {"float32 matmul": lambda: x @ x, "bfloat16 matmul": lambda: low @ low, "memory": lambda: target.copy_(source)}
+    if "bfloat16" not in bench_training.precisions():
+        del functions["bfloat16 matmul"]
+    times = timing.take_turns(functions, seconds, least=5)
     work = {"float32 matmul": 2 * size**3, "bfloat16 matmul": 2 * size**3, "memory": 2 * source.numel()}
-    return {name: work[name] / statistics.median(times[name]) for name in work}
+    return {name: work[name] / statistics.median(times[name]) for name in functions}
 
 
 def python(code):
@@ -58,7 +60,7 @@ def memory(context=256, batch=128, turns=3):
     if not importlib.util.find_spec("transformers"):
         return [], [f"{OTHER} (transformers is not installed)"]
     rows = []
-    for precision in bench_training.PRECISIONS:
+    for precision in bench_training.precisions():
         measures = {name: functools.partial(growth, name, precision, context, batch) for name in (OURS, OTHER)}
         measured = timing.collect(measures, seconds=0, least=turns, most=turns)
         rows.append(row("memory of a training step, GPT", f"{batch} × {context}, {precision}", measured, [OURS], [OTHER], unit="MB"))

@@ -16,6 +16,11 @@ COMPARED = (("float32", ("float32",), ""), ("bfloat16", ("float32",), ", others 
 BACKWARD = 3                        # a step's operations, as a multiple of its forward pass's
 
 
+def precisions():
+    """In which steps are measured: in bfloat16 only where the machine has instructions for it, for elsewhere a step takes minutes."""
+    return PRECISIONS if settings.fast_precision() == "bfloat16" else ("float32",)
+
+
 def languages(contexts=CONTEXTS, batches=BATCHES, seconds=20, size=models.Size):
     """Rows of `GPTModel`'s step against the others', for each length of context and batch; and what is missing."""
     rows = []
@@ -42,10 +47,10 @@ def translation(batch=32, length=24, seconds=20, size=translators.Size):
 def steps(peers, inputs, targets):
     """(name, precision) → step, for every peer; on a GPU also compiled."""
     found = {(name, precision): models.training_step(peer, inputs, targets, precision)
-             for precision in PRECISIONS for name, peer in peers.items()}
+             for precision in precisions() for name, peer in peers.items()}
     if targets.device.type == "cuda":
         found |= {(name, f"{precision}, compiled"): models.training_step(peer, inputs, targets, precision, compiled=True)
-                  for precision in PRECISIONS for name, peer in peers.items()}
+                  for precision in precisions() for name, peer in peers.items()}
     return found
 
 
@@ -55,6 +60,8 @@ def _rows(task, setting, peers, vocab_size, batch, operations, seconds):
     turns = {f"{name}, {precision}" if name != OURS else precision: numbers for (name, precision), numbers in times.items()}
     rows = []
     for mine, theirs, others_are in COMPARED:
+        if mine not in precisions():
+            continue
         ours = [precision for name, precision in times if name == OURS and precision.startswith(mine)]
         others = [f"{name}, {precision}" for name, precision in times if name != OURS and precision.startswith(theirs)]
         rows.append(row(task, f"{setting}, {mine}{others_are}", turns, ours, others, lambda seconds: 1e3 * seconds, "ms",
