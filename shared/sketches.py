@@ -111,14 +111,16 @@ def clock_hands(places, title=None):
     return figure
 
 
-def encodings(tables, title=None):
-    """Lesson 03: tables of encodings (places, d_model) as stripes, one column an entry: name → table."""
-    figure, axes = new(8.4, 3.2, 1, len(tables), title, sharey=True)
-    for ax, (name, table) in zip(axes, tables.items()):
+def encodings(tables, title=None, rows=None):
+    """Lesson 03: tables of encodings (places, d_model) as stripes, one column an entry: name → table.   rows: for each table, names of its rows."""
+    figure, axes = new(8.4, 3.2, 1, len(tables), title, sharey=rows is None)
+    for k, (ax, (name, table)) in enumerate(zip(axes, tables.items())):
         image = ax.imshow(array(table), cmap=seaborn.blend_palette([WRONG, "#FFFFFF", QUERY], as_cmap=True), vmin=-1, vmax=1, aspect="auto")
         ax.set_title(name, fontweight="normal", fontsize=9.5)
-        ax.set(xlabel="entry", ylabel="place" if ax is axes[0] else "")
+        ax.set(xlabel="entry", ylabel="place" if ax is axes[0] and rows is None else "")
         ax.yaxis.get_major_locator().set_params(integer=True, steps=[1, 2, 5, 10])
+        if rows is not None:
+            ax.set_yticks(range(len(rows[k])), rows[k])
     figure.colorbar(image, ax=axes, ticks=[-1, 0, 1])
     return figure
 

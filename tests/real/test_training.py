@@ -114,7 +114,7 @@ def test_names_are_found_better_than_word_by_word():
     vocabulary = words.Vocabulary(texts)
     model = TokenTagger(encoder(vocabulary), len(tags))
     answers = [[tags.index(tag) for tag in row] for row in gold]
-    fit(model, words.batches(vocabulary, texts, answers, 48), loss, 400, falling(1e-2, 400), progress=False)
+    fit(model, words.batches(vocabulary, texts, answers, 48), loss, 1000, falling(4e-3, 1000), progress=False)
     texts, gold = parts["dev"]
     reached = span_f1([[tags[k] for k in row] for row in tagged(model.eval(), vocabulary, texts)], gold)
     guess = usual(*parts["train"], "O")
