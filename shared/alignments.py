@@ -54,8 +54,8 @@ def whole(title=None, lessons=False):
             (5.8, 1.1, "self-attention, causal", "01, 02", QUERY)):
         ax.add_patch(FancyBboxPatch((left, low), 3.4, 0.55, boxstyle="round,pad=0.05", fc="white", ec=colour))
         write(left + 1.7, low + 0.28, text, lesson, colour)
-    ax.annotate("", (5.7, 2.27), (3.95 if lessons else 3.75, 4.7), arrowprops={"arrowstyle": "-|>", "color": WRONG, "lw": 1.8,
-                                                          "connectionstyle": "angle,angleA=0,angleB=90,rad=6"})
+    ax.plot([3.95 if lessons else 3.75, 5, 5], [4.7, 4.7, 2.27], color=WRONG, lw=1.8)            # down between the stacks
+    ax.annotate("", (5.76, 2.27), (5, 2.27), arrowprops={"arrowstyle": "-|>", "color": WRONG, "lw": 1.8, "shrinkA": 0, "shrinkB": 0})
     for x, below, above, lesson in ((2.5, "source: forty two", "memory (B, S, d_model)", "05"),
                                     (7.5, "target so far: <bos> z w e", "what follows each: z w e i", "matrix, softmax: 06")):
         ax.annotate("", (x, 0.85), (x, 0.35), arrowprops={"arrowstyle": "-|>", "color": INK})
