@@ -7,7 +7,7 @@ READY := $(VENV)/installed
 FIRST := $(firstword $(wildcard notebooks/$(or $(LESSON),00)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run export evidence full mutants data bench site clean
+.PHONY: help lab test run export evidence full mutants data bench site grade clean
 
 help:      ## this list
 	@sed -n 's/^\([a-z][a-z]*\):[^#]*## */\1 /p' Makefile | while read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -42,6 +42,9 @@ bench: $(READY)    ## measure our models beside others, and print one table of r
 
 site: $(READY)     ## write the lessons as a searchable web site that needs no network: build/site/index.html
 	@$(RUN) -m shared.site
+
+grade: $(READY)    ## execute notebooks that were handed in, and say which exercises are right; FILES="handed_in/*.ipynb"
+	@$(RUN) -m shared.grade $(FILES)
 
 clean:             ## remove what the commands left behind; .venv and data stay
 	@rm -rf build .pytest_cache .hypothesis .coverage .coverage.* *.egg-info notebooks/.ipynb_checkpoints
