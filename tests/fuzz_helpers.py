@@ -20,6 +20,7 @@ BEHIND = "behind `languages`, which checks what it is given"
 LEFT_OUT = {
     "alignments": DRAWN, "sketches": DRAWN, "text_figures": DRAWN, "training_figures": DRAWN, "writing": DRAWN, "figures": DRAWN,
     "export": COMMAND, "run": COMMAND, "train": COMMAND, "saved": COMMAND, "course": COMMAND, "installation": COMMAND, "margins": COMMAND, "site": COMMAND,
+    "grade": COMMAND,
     "mathml": "draws the formulas of lessons: tests/test_site.py",
     "datasets.download": COMMAND, "datasets.main": COMMAND,
     "evidence": "reads and writes the project's own records: tests/test_evidence.py",
@@ -135,6 +136,7 @@ CASES = {
     # --- a run
     "settings.seed": Case(settings.seed, with_(offset=3), lambda result, given: isinstance(result, int)),
     "settings.scale": Case(settings.scale, dict, lambda result, given: result in settings.SCALES),
+    "settings.fast_precision": Case(settings.fast_precision, dict, lambda result, given: result in ("float32", "bfloat16")),
     "settings.device": Case(settings.device, dict, lambda result, given: isinstance(result, torch.device)),
     "settings.pick": Case(settings.pick, with_(quick=1, full=2), lambda result, given: result is given[settings.scale()]),
     "settings.generator": Case(settings.generator, with_(number=0), lambda result, given: shaped(result.normal(2), 2)),

@@ -10,12 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from exercise_variants import VARIANTS, rescale_by_layer_norm, repaired_by_adding, window_by_loop
+from exercise_variants_one_size import ONE_SIZE
 
-from shared.exercises import WrongAnswer, all_exercises, check, hint, solution
+from shared import settings
+from shared.exercises import TRIALS, WrongAnswer, all_exercises, check, hint, solution
+from shared.exercises.draw import FIRST_SEED
 from shared.transformer import scaled_dot_product_attention
 
 EXERCISES = all_exercises()
 MISTAKES = [(number, mistake) for number, exercise in EXERCISES.items() for mistake in exercise.mistakes]
+WITH_INPUTS = [number for number, exercise in EXERCISES.items() if callable(exercise.reference)]
+SAME = {"6.6 cache": "it is empty at the beginning", "6.6 prompt axis 0": "the stub says (1, T): one text"}
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 
 
@@ -40,6 +45,57 @@ def test_a_known_mistake_gets_its_own_diagnosis(number, mistake):
     with pytest.raises(WrongAnswer) as caught:
         check(number, mistake.answer)
     assert str(caught.value) == f"✗ {number}: {mistake.diagnosis}"
+
+
+def _sizes(name, argument):
+    """Name → size, of every axis, length and number in an argument."""
+    if isinstance(argument, torch.Tensor):
+        return {f"{name} axis {axis}": size for axis, size in enumerate(argument.shape)}
+    if isinstance(argument, tuple):
+        return {key: size for k, part in enumerate(argument) for key, size in _sizes(f"{name}.{k}", part).items()}
+    if isinstance(argument, list):
+        return {name: len(argument)} | (_sizes(f"{name}[0]", argument[0]) if argument else {})
+    return {name: argument} if isinstance(argument, (int, float)) and not isinstance(argument, bool) else {}
+
+
+def test_sizes_are_found():
+    assert _sizes("a", ([torch.ones(2, 3), 4], 5, 0.5, True, len)) == {"a.0": 2, "a.0[0] axis 0": 2, "a.0[0] axis 1": 3, "a.1": 5, "a.2": 0.5}
+
+
+@pytest.mark.parametrize("number", WITH_INPUTS)
+def test_every_size_and_number_differs_between_trials(number):
+    names, seen = inspect.signature(EXERCISES[number].reference).parameters, {}
+    for trial in range(TRIALS):
+        inputs = EXERCISES[number].inputs(torch.Generator(settings.device()).manual_seed(FIRST_SEED + trial))
+        for name, argument in zip(names, inputs, strict=True):
+            for key, size in _sizes(f"{number} {name}", argument).items():
+                seen.setdefault(key, set()).add(size)
+    assert {key for key, sizes in seen.items() if len(sizes) == 1} == {key for key in SAME if key.startswith(f"{number} ")}
+
+
+@pytest.mark.parametrize(("number", "answer"), ONE_SIZE)
+def test_an_answer_for_one_size_only_is_rejected(number, answer):
+    with pytest.raises(WrongAnswer):
+        check(number, answer)
+
+
+@pytest.mark.parametrize(("number", "answer", "message"), [
+    ("2.5", lambda source, target, *others: EXERCISES["2.5"].reference(source + target, target, *others), "stopped with RuntimeError"),
+    ("7.1", lambda q, k, v, real: (q @ k.mT / q.size(2) ** 0.5).masked_fill(~real[..., None], -1e9).softmax(2) @ v, "only where T = S"),
+    ("4.2", lambda gain, shift, weight, bias: ((weight.T * gain).T, bias + weight @ shift), "the gain went along the rows"),
+    ("4.2", lambda gain, shift, weight, bias: (weight.T * gain, bias), "stopped with RuntimeError"),
+])
+def test_mixed_up_axes_are_known_though_they_stop_with_an_error(number, answer, message):
+    with pytest.raises(WrongAnswer, match=message):
+        check(number, answer)
+
+
+def test_a_mistake_is_named_only_if_the_answer_makes_it_on_all_trials():
+    def inverted_if_narrow(n, width):
+        return ~window_by_loop(n, width) if width == 3 else window_by_loop(n, width)
+
+    with pytest.raises(WrongAnswer, match="your query 0 may"):
+        check("1.4", inverted_if_narrow)
 
 
 @pytest.mark.parametrize("number", EXERCISES)
@@ -76,7 +132,7 @@ def test_a_stub_is_not_attempted_yet(number, stub, capsys):
     ("1.3", lambda query, key: query @ key.T, "the scores have deviation"),
     ("1.3", lambda query, key: query @ key.T / 0.3 / 8, "a key ten times as long changes its own score by"),
     ("1.3", lambda query, key: 2 * rescale_by_layer_norm(query, key), "the scores have deviation"),
-    ("1.3", lambda query, key: query, "expected (T, S) = (300, 300)"),
+    ("1.3", lambda query, key: query, "expected (T, S) = (300, 320)"),
     ("1.5", scaled_dot_product_attention, "got several things; return one"),
 ])
 def test_other_wrong_answers_are_told_where(number, answer, message):

@@ -15,8 +15,9 @@ from collections.abc import Callable
 import torch
 
 from .. import checks, settings
+from .draw import FIRST_SEED
 
-TRIALS = 5          # fresh random inputs per check
+TRIALS = 5          # fresh random inputs per check, of different sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Exercise:
     tell(observed, expected, place): one sentence on an answer that is wrong in a way not among `mistakes`; both tensors,
     and the place where they differ most.
     worked: the way to the solution in words, where the reference is a number.
+    square(*inputs): the inputs with two sizes made equal. An answer that stops with an error is compared with the mistakes
+    on these, so that one which confuses two axes is known.
     """
 
     title: str
@@ -48,6 +51,7 @@ class Exercise:
     tolerance: float = 1e-4
     tell: Callable = lambda observed, expected, place: f"expected {expected[place]:.4g} at {list(place)}, got {observed[place]:.4g}"
     worked: str = ""
+    square: Callable | None = None
 
 
 class WrongAnswer(AssertionError):
@@ -58,7 +62,10 @@ class WrongAnswer(AssertionError):
 
 
 def check(number, answer):
-    """Check `answer` to exercise `number`, such as "1.4". Prints one line, or raises WrongAnswer with a diagnosis."""
+    """Check `answer` to exercise `number`, such as "1.4". Prints one line, or raises WrongAnswer with a diagnosis.
+
+    A known mistake is named if the answer gives what it gives on *all* trials, whose inputs differ in size.
+    """
     exercise = _find(number)
     try:
         if _is_missing(exercise, answer):
@@ -66,11 +73,12 @@ def check(number, answer):
             return
         results = [_observe(exercise, answer, trial) for trial in range(TRIALS)]
     except Exception as error:
-        raise WrongAnswer(f"✗ {number} stopped with {type(error).__name__}: {error}") from error
+        known = _diagnosis_on_square_inputs(exercise, answer)
+        raise WrongAnswer(f"✗ {number}: {known}" if known else f"✗ {number} stopped with {type(error).__name__}: {error}") from error
     for trial, observed in enumerate(results):
         expected = _observe(exercise, exercise.reference, trial)
         if not _agree(observed, expected, exercise.tolerance):
-            raise WrongAnswer(f"✗ {number}: {_diagnosis(exercise, observed, trial) or _problem(exercise, observed, expected)}")
+            raise WrongAnswer(f"✗ {number}: {_diagnosis(exercise, results) or _problem(exercise, observed, expected)}")
     print(f"✓ {number} {exercise.title}: correct")
 
 
@@ -93,7 +101,8 @@ def solution(number):
 
 def all_exercises():
     """Number → Exercise, over every lesson."""
-    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
+               if module.name.startswith("lesson_")]
     return {number: exercise for module in modules for number, exercise in module.EXERCISES.items()}
 
 
@@ -112,14 +121,15 @@ def _is_missing(exercise, answer):
     return answer is None or answer is ... or callable(answer) and answer(*_inputs(exercise, 0)) is None
 
 
-def _inputs(exercise, trial):
+def _inputs(exercise, trial, square=False):
     """Every answer gets inputs of its own, so that one which changes them in place harms nobody."""
-    return exercise.inputs(torch.Generator(settings.device()).manual_seed(1000 + trial))
+    inputs = exercise.inputs(torch.Generator(settings.device()).manual_seed(FIRST_SEED + trial))
+    return exercise.square(*inputs) if square else inputs
 
 
-def _observe(exercise, answer, trial):
+def _observe(exercise, answer, trial, square=False):
     """What is compared."""
-    result = exercise.observe(answer, *_inputs(exercise, trial))
+    result = exercise.observe(answer, *_inputs(exercise, trial, square))
     if not isinstance(result, (torch.Tensor, int, float)):
         kind = "several things; return one" if isinstance(result, tuple) else type(result).__name__
         raise TypeError(f"the answer must be one tensor (torch.tensor makes one) or number, got {kind}")
@@ -134,12 +144,26 @@ def _agree(observed, expected, tolerance):
     return bool((both_nan | ((observed - expected).abs() <= tolerance * expected.abs().clamp(min=1))).all())
 
 
-def _diagnosis(exercise, observed, trial):
-    """The diagnosis of the known mistake that gives what was observed, or None."""
+def _diagnosis(exercise, results, square=False):
+    """The diagnosis of the known mistake that gives the results of all trials, or None."""
     for mistake in exercise.mistakes:
-        if _agree(observed, _observe(exercise, mistake.answer, trial), exercise.tolerance):
-            return mistake.diagnosis
+        try:
+            if all(_agree(observed, _observe(exercise, mistake.answer, trial, square), exercise.tolerance) for trial, observed in enumerate(results)):
+                return mistake.diagnosis
+        except Exception:           # a mistake that stops with an error gives nothing
+            continue
     return None
+
+
+def _diagnosis_on_square_inputs(exercise, answer):
+    """The same for an answer that stopped with an error."""
+    if exercise.square is None:
+        return None
+    try:
+        results = [_observe(exercise, answer, trial, square=True) for trial in range(TRIALS)]
+    except Exception:
+        return None
+    return _diagnosis(exercise, results, square=True)
 
 
 def _problem(exercise, observed, expected):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from ..transformer import causal_mask, scaled_dot_product_attention
 from . import Exercise, Mistake
+from .draw import drawn, normal, of_trial
 
 
 # 1.2 ------------------------------------------------------------------------------------------------------------------
@@ -17,7 +18,7 @@ def previous_token(n):
 
 
 def _length(generator):
-    return (int(torch.randint(4, 13, (), generator=generator, device=generator.device)),)
+    return (drawn(generator, 4, 13),)
 
 
 def _weights_after_the_first(answer, n):
@@ -53,9 +54,8 @@ def _normalises_the_wrong_axis(query, key):
 
 
 def _query_and_key(generator):
-    d_k = 2 ** int(torch.randint(6, 8, (), generator=generator, device=generator.device))
-    query, key = torch.randn(2, 300, d_k, generator=generator, device=generator.device)
-    return 3 * query, 0.1 * key
+    T, S, d_k = of_trial(generator, (300, 320, 64), (340, 290, 128), (310, 360, 96), (330, 300, 72), (320, 310, 160))
+    return 3 * normal(generator, T, d_k), 0.1 * normal(generator, S, d_k)
 
 
 def _deviation_and_dependence(answer, query, key):
@@ -93,8 +93,8 @@ def _tell_mask(observed, expected, place):
 
 
 def _length_and_width(generator):
-    n = int(torch.randint(6, 12, (), generator=generator, device=generator.device))
-    return n, 2 + n % 3
+    n = drawn(generator, 6, 12)
+    return n, of_trial(generator, 3, 2, n, 1, 4)
 
 
 # 1.5 ------------------------------------------------------------------------------------------------------------------
@@ -119,9 +119,8 @@ def _zeroes_after_the_softmax(query, key, value):
 
 
 def _query_key_value(generator):
-    n = int(torch.randint(5, 12, (), generator=generator, device=generator.device))
-    query, key, value = torch.randn(3, n, 3 * n, generator=generator, device=generator.device)
-    return query, key, value[:, :4]
+    n, d_k, d_v = of_trial(generator, (7, 20, 4), (11, 16, 6), (5, 32, 3), (9, 2, 10), (6, 24, 1))
+    return normal(generator, n, d_k), normal(generator, n, d_k), normal(generator, n, d_v)
 
 
 EXERCISES = {

@@ -3,6 +3,7 @@
 import torch
 
 from . import Exercise, Mistake
+from .draw import normal, of_trial
 
 
 # 2.1 ------------------------------------------------------------------------------------------------------------------
@@ -12,8 +13,8 @@ def split_heads(x, num_heads):
 
 
 def _tokens_and_heads(generator):
-    num_heads, d_head, T = (int(torch.randint(2, 5, (), generator=generator, device=generator.device)) for _ in range(3))
-    return torch.randn(2, T + 4, num_heads * d_head, generator=generator, device=generator.device), num_heads
+    B, T, num_heads, d_head = of_trial(generator, (2, 7, 3, 4), (3, 5, 2, 6), (4, 6, 5, 3), (1, 8, 4, 2), (5, 4, 1, 7))
+    return normal(generator, B, T, num_heads * d_head), num_heads
 
 
 def _tell_split(observed, expected, place):
@@ -30,10 +31,8 @@ def contribution(outputs, weight, head):
 
 
 def _outputs_weight_head(generator):
-    num_heads = int(torch.randint(2, 5, (), generator=generator, device=generator.device))
-    outputs = torch.randn(2, num_heads, 5, 4, generator=generator, device=generator.device)
-    weight = torch.randn(4 * num_heads, 4 * num_heads, generator=generator, device=generator.device)
-    return outputs, weight, num_heads - 1
+    B, H, T, d_head, head = of_trial(generator, (2, 3, 5, 4, 1), (3, 4, 6, 2, 3), (4, 2, 7, 5, 0), (1, 5, 3, 6, 2), (5, 1, 4, 3, 0))
+    return normal(generator, B, H, T, d_head), normal(generator, H * d_head, H * d_head), head
 
 
 def _by_rows(outputs, weight, head):
@@ -49,9 +48,13 @@ def mask_for_heads(is_word):
 
 
 def _is_word(generator):
-    lengths = torch.randint(2, 6, (3, 1), generator=generator, device=generator.device)
-    padded_right = torch.arange(6, device=generator.device) < lengths
+    pairs, T = of_trial(generator, (2, 6), (3, 5), (1, 9), (4, 7), (3, 4))
+    padded_right = torch.arange(T, device=generator.device) < torch.randint(2, T, (pairs, 1), generator=generator, device=generator.device)
     return (torch.cat([padded_right, padded_right.flip(1)]),)       # padded on the right, and on the left
+
+
+def _square(is_word):
+    return torch.ones(is_word.size(1), is_word.size(1), dtype=torch.bool)
 
 
 # 2.5 ------------------------------------------------------------------------------------------------------------------
@@ -75,19 +78,10 @@ def _cross(swapped=False, value_of_target=False, unmerged=False, divisor="d_head
 
 
 def _source_target_projections(generator):
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator, device=generator.device)
-
-    return normal(2, 5, 16), normal(2, 5, 16), normal(16, 16) / 2, normal(16, 16) / 2, normal(16, 16), 8
-
-
-def _attended(answer, source, target, *others):
-    """What `answer` returns for a source longer than the target; where its sides do not fit each other, for one as long."""
-    longer = torch.cat([source, 2 * source[:, :2]], dim=1)
-    try:
-        return answer(longer, target, *others)
-    except RuntimeError:
-        return answer(source, target, *others)
+    B, S, T, num_heads, d_head = of_trial(generator, (2, 7, 5, 8, 2), (3, 8, 6, 2, 5), (4, 5, 3, 3, 4), (1, 6, 4, 4, 3), (3, 7, 2, 1, 6))
+    d_model = num_heads * d_head
+    W_q, W_k, W_v = (normal(generator, d_model, d_model) for _ in range(3))
+    return normal(generator, B, S, d_model), normal(generator, B, T, d_model), W_q / 2, W_k / 2, W_v, num_heads
 
 
 EXERCISES = {
@@ -147,22 +141,22 @@ EXERCISES = {
         mistakes=(
             Mistake(lambda is_word: mask_for_heads(is_word)[:, 0], "right for one head. For four dimensions (B, H, T, S) an axis "
                                                                   "of length 1 is missing, for the heads"),
-            Mistake(lambda is_word: torch.ones(6, 6, dtype=torch.bool).tril() & is_word[:, None, :, None],
+            Mistake(lambda is_word: _square(is_word).tril() & is_word[:, None, :, None],
                     "you closed padded *queries*: the last axis are the keys"),
             Mistake(lambda is_word: mask_for_heads(is_word) & is_word[:, None, :, None],
                     "the keys are right; padded queries need no closing, and would become rows without any key"),
             Mistake(lambda is_word: ~mask_for_heads(is_word), "exactly inverted: True means may attend"),
-            Mistake(lambda is_word: torch.ones(6, 6, dtype=torch.bool).triu() & is_word[:, None, None, :],
+            Mistake(lambda is_word: _square(is_word).triu() & is_word[:, None, None, :],
                     "each token sees the future instead of the past: tril, not triu"),
-            Mistake(lambda is_word: torch.ones(6, 6, dtype=torch.bool).tril() | is_word[:, None, None, :],
+            Mistake(lambda is_word: _square(is_word).tril() | is_word[:, None, None, :],
                     "a key must be in the past *and* a word: & instead of |"),
-            Mistake(lambda is_word: is_word[:, None, None, :].expand(-1, 1, 6, 6), "the padding is closed, the future is not"),
+            Mistake(lambda is_word: _square(is_word) & is_word[:, None, None, :], "the padding is closed, the future is not"),
         )),
     "2.5": Exercise(
         title="cross-attention with two bugs",
         reference=repaired_cross,
         inputs=_source_target_projections,
-        observe=_attended,
+        square=lambda source, target, *others: (source[:, :target.size(1)], target, *others),
         hints=("Symptom 1: the result has the length of the wrong sentence. Who asks, and who is asked?",
                "Symptom 2: the more heads, the more even the maps. By which width are the scores divided?",
                "Queries come from the target, keys and values from the source; divide by the root of d_head, query.size(-1)."),

@@ -5,6 +5,7 @@ import math
 import torch
 
 from . import Exercise, Mistake
+from .draw import drawn, normal, of_trial
 
 
 # 3.1 ------------------------------------------------------------------------------------------------------------------
@@ -19,7 +20,7 @@ def shift_matrix(offset, d_model):
 
 
 def _offset_and_width(generator):
-    return int(torch.randint(1, 30, (), generator=generator, device=generator.device)), 8
+    return drawn(generator, 1, 30), of_trial(generator, 8, 6, 10, 2, 12)
 
 
 def _as_halves(offset, d_model):
@@ -53,14 +54,15 @@ def rotate_pairs(x, base=10000):
     return turned
 
 
-def _rows(generator):
-    return (torch.randn(6, 8, generator=generator, device=generator.device),)
+def _rows_and_base(generator):
+    T, d_head, base = of_trial(generator, (6, 8, 10000), (5, 10, 500), (9, 4, 10000), (1, 6, 100), (4, 2, 20))
+    return normal(generator, T, d_head), base
 
 
-def _overwritten(x):
+def _overwritten(x, base):
     """The second entry of a pair, computed from the first one's new value."""
-    units = rotate_pairs(torch.eye(2, device=x.device)[0].repeat(x.size(0), x.size(1) // 2))
-    cos, sin, first = units[:, 0::2], units[:, 1::2], rotate_pairs(x)[:, 0::2]
+    units = rotate_pairs(torch.eye(2, device=x.device)[0].repeat(x.size(0), x.size(1) // 2), base)
+    cos, sin, first = units[:, 0::2], units[:, 1::2], rotate_pairs(x, base)[:, 0::2]
     return torch.stack([first, first * sin + x[:, 1::2] * cos], dim=-1).flatten(-2)
 
 
@@ -68,17 +70,17 @@ def _interleaved_again(halves):
     return torch.stack(halves.chunk(2, dim=-1), dim=-1).flatten(-2)
 
 
-def _by_halves(x):
+def _by_halves(x, base):
     """Entries i and i + d / 2 are partners."""
-    return torch.cat([part for part in rotate_pairs(_interleaved_again(x)).unflatten(-1, (-1, 2)).unbind(-1)], dim=-1)
+    return torch.cat([part for part in rotate_pairs(_interleaved_again(x), base).unflatten(-1, (-1, 2)).unbind(-1)], dim=-1)
 
 
-def _from_one(x):
-    return rotate_pairs(torch.cat([x[:1], x]))[1:]
+def _from_one(x, base):
+    return rotate_pairs(torch.cat([x[:1], x]), base)[1:]
 
 
-def _backwards(x):
-    return rotate_pairs(x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)).unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+def _backwards(x, base):
+    return rotate_pairs(x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2), base).unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
 
 
 # 3.4 ------------------------------------------------------------------------------------------------------------------
@@ -88,7 +90,8 @@ def to_halves(weight, num_heads):
 
 
 def _weight_and_heads(generator):
-    return torch.randn(16, 16, generator=generator, device=generator.device), 2
+    num_heads, d_head = of_trial(generator, (3, 8), (2, 6), (4, 10), (1, 12), (5, 4))
+    return normal(generator, num_heads * d_head, num_heads * d_head), num_heads
 
 
 # 3.5 ------------------------------------------------------------------------------------------------------------------
@@ -104,8 +107,8 @@ def repaired_scores(query, key):
 
 
 def _query_and_key(generator):
-    return (torch.randn(3, 8, generator=generator, device=generator.device),
-            torch.randn(7, 8, generator=generator, device=generator.device))
+    T, S, d_head = of_trial(generator, (3, 8, 6), (1, 7, 8), (5, 5, 4), (2, 9, 10), (4, 6, 2))
+    return normal(generator, T, d_head), normal(generator, S, d_head)
 
 
 def _scores(first=None, together=False, exponent=1):
@@ -156,18 +159,19 @@ EXERCISES = {
     "3.3": Exercise(
         title="rotary without complex numbers",
         reference=rotate_pairs,
-        inputs=_rows,
+        inputs=_rows_and_base,
         hints=("First the angles, (T, d_head / 2): place times frequency. Then all points at once: a = x[:, 0::2], b = x[:, 1::2].",
                "Two results of shape (T, d_head / 2) have to be dealt out again, one to the even entries, one to the odd.",
                "torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)"),
         mistakes=(
             Mistake(_by_halves, "you paired entry i with entry i + d_head / 2. That is the other layout; here partners are neighbours"),
-            Mistake(lambda x: torch.cat(rotate_pairs(x).unflatten(-1, (-1, 2)).unbind(-1), dim=-1),
+            Mistake(lambda x, base: torch.cat(rotate_pairs(x, base).unflatten(-1, (-1, 2)).unbind(-1), dim=-1),
                     "turned rightly, and put together by halves: deal the results out again, one by one"),
             Mistake(_overwritten, "the first entry of a pair was changed before the second was computed from it: keep a and b"),
             Mistake(_from_one, "places count from 0: the first row stays as it is"),
             Mistake(_backwards, "it turns the other way: a·sin + b·cos belongs to the second entry, with a plus"),
-            Mistake(lambda x: rotate_pairs(x, base=1), "all pairs turn equally fast: each has its own frequency, base^(-2i / d_head)"),
+            Mistake(lambda x, base: rotate_pairs(x, base=1), "all pairs turn equally fast: each has its own frequency, base^(-2i / d_head)"),
+            Mistake(lambda x, base: rotate_pairs(x), "right for base 10000 only, which is a default: use `base`"),
         )),
     "3.4": Exercise(
         title="from one layout to the other",

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from . import Exercise, Mistake
+from .draw import drawn, normal, of_trial
 
 
 # 4.1 ------------------------------------------------------------------------------------------------------------------
@@ -13,8 +14,9 @@ def rms_norm(x, weight, eps):
 
 
 def _x_weight(generator):
-    x, weight = (torch.randn(*shape, generator=generator, device=generator.device) for shape in ((2, 5, 6), (6,)))
-    return torch.cat([3 + 2 * x[:, 1:], 1e-3 * x[:, :1]], dim=1), weight, 1e-6      # a faint token shows where eps stands
+    *shape, eps = of_trial(generator, (2, 5, 6, 1e-6), (3, 4, 8, 1e-5), (4, 7, 3, 1e-6), (1, 6, 5, 1e-8), (5, 2, 10, 1e-4))
+    x, weight = normal(generator, *shape), normal(generator, shape[-1])
+    return torch.cat([3 + 2 * x[:, 1:], eps ** 0.5 * x[:, :1]], dim=1), weight, eps     # a faint token shows where eps stands
 
 
 def _tell_norm(observed, expected, place):
@@ -27,9 +29,8 @@ def folded(gain, shift, weight, bias):
 
 
 def _norm_and_layer(generator):
-    width = int(torch.randint(3, 6, (), generator=generator, device=generator.device))
-    return tuple(torch.randn(*shape, generator=generator, device=generator.device)
-                 for shape in ((width,), (width,), (width, width), (width,)))
+    d_in, d_out = of_trial(generator, (4, 6), (5, 8), (3, 4), (6, 7), (2, 5))
+    return normal(generator, d_in), normal(generator, d_in), normal(generator, d_out, d_in), normal(generator, d_out)
 
 
 def _observe_folded(answer, gain, shift, weight, bias):
@@ -56,12 +57,15 @@ def post_norm(x, attend, attend_norm, feed_forward, feed_forward_norm):
 
 
 def _block_parts(generator):
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator, device=generator.device)
+    x, attend, feed_forward = _x_attend_feed_forward(generator)
+    gain_a, gain_f = 1 + normal(generator, x.size(2)), 1 + normal(generator, x.size(2))
+    return x, attend, lambda x: F.layer_norm(x, gain_a.shape) * gain_a, feed_forward, lambda x: F.layer_norm(x, gain_f.shape) * gain_f
 
-    mix, W_a, W_f, gain_a, gain_f = normal(5, 5), normal(8, 8), normal(8, 8), 1 + normal(8), 1 + normal(8)
-    return (normal(2, 5, 8), lambda x: mix @ x @ W_a, lambda x: F.layer_norm(x, (8,)) * gain_a,
-            lambda x: torch.relu(x @ W_f), lambda x: F.layer_norm(x, (8,)) * gain_f)
+
+def _x_attend_feed_forward(generator):
+    B, T, d_model = of_trial(generator, (2, 5, 8), (3, 7, 6), (4, 3, 10), (1, 6, 9), (5, 4, 7))
+    mix, W_a, W_f = normal(generator, T, T), normal(generator, d_model, d_model), normal(generator, d_model, d_model)
+    return normal(generator, B, T, d_model), lambda x: mix @ x @ W_a, lambda x: torch.relu(x @ W_f)
 
 
 def _pre_norm(x, attend, attend_norm, feed_forward, feed_forward_norm):
@@ -90,8 +94,8 @@ def break_even(d_model, d_ff):
 
 
 def _widths(generator):
-    d_model, more = (int(torch.randint(100, 1000, (), generator=generator, device=generator.device)) for _ in range(2))
-    return d_model, 3 * d_model + more
+    d_model = drawn(generator, 100, 1000)
+    return d_model, 3 * d_model + drawn(generator, 100, 1000)
 
 
 # 4.6 ------------------------------------------------------------------------------------------------------------------
@@ -118,9 +122,8 @@ def _block(whole=(-1,), behind=False, alive=False, never=False):
 
 
 def _x_and_sub_layers(generator):
-    mix, W_a, W_f = (torch.randn(*shape, generator=generator, device=generator.device) for shape in ((5, 5), (8, 8), (8, 8)))
-    x = 2 + 3 * torch.randn(2, 5, 8, generator=generator, device=generator.device)
-    return x, lambda x: mix @ x @ W_a, lambda x: torch.relu(x @ W_f), 0.5, True
+    x, attend, feed_forward = _x_attend_feed_forward(generator)
+    return 2 + 3 * x, attend, feed_forward, of_trial(generator, 0.5, 0.3, 0.6, 0.2, 0.4), True
 
 
 def _observe_block(answer, x, attend, feed_forward, dropout, _):
@@ -160,6 +163,7 @@ EXERCISES = {
         reference=folded,
         inputs=_norm_and_layer,
         observe=_observe_folded,
+        square=lambda gain, shift, weight, bias: (gain, shift, weight[:len(gain)], bias[:len(gain)]),
         tell=_tell_folded,
         hints=("Write F.linear(z * gain + shift, weight, bias) as a sum: (z * gain) @ weight.T + shift @ weight.T + bias.",
                "The last two terms do not depend on z: they are the new bias.",
@@ -180,8 +184,7 @@ EXERCISES = {
         title="post-norm",
         reference=post_norm,
         inputs=_block_parts,
-        hints=("Two lines, one for each sub-layer. Both have the form x = norm(x + sub_layer(x)).",
-               "attend reads x itself, with no norm in between.",
+        hints=("Two lines, one for each sub-layer. Both have the form x = norm(x + sub_layer(x)).", "attend reads x itself, with no norm in between.",
                "x = attend_norm(x + attend(x)), and the same with the feed-forward network."),
         mistakes=(
             Mistake(_pre_norm, "that is pre-norm. Here the sub-layer reads x as it is, and the norm takes the sum"),
@@ -216,13 +219,11 @@ EXERCISES = {
         inputs=_widths,
         tell=lambda observed, expected, place: "the sub-layers cost differently there. hint(\"4.5\") helps",
         hints=("From the table: attention takes 8·n·d² + 4·n²·d operations, the feed-forward network 4·n·d·d_ff.",
-               "Set them equal, and divide by 4·n·d.",
-               "2·d_model + n = d_ff"),
+               "Set them equal, and divide by 4·n·d.", "2·d_model + n = d_ff"),
         mistakes=(
             Mistake(lambda d_model, d_ff: d_ff, "the projections are missing: 8·n·d² belongs to the attention sub-layer"),
             Mistake(lambda d_model, d_ff: 2 * d_model, "right for d_ff = 4·d_model only: use d_ff"),
-            Mistake(lambda d_model, d_ff: d_ff + 2 * d_model, "there the n² products equal all the rest; here the projections "
-                                                              "are on attention's side"),
+            Mistake(lambda d_model, d_ff: d_ff + 2 * d_model, "there the n² products equal all the rest; here the projections are on attention's side"),
             Mistake(lambda d_model, d_ff: 6 * d_model, "that is where the n² products equal all the rest, if d_ff = 4·d"),
             Mistake(lambda d_model, d_ff: d_ff - d_model, "four projections take 8·n·d²: four matrices, two operations each"),
             Mistake(lambda d_model, d_ff: 2 * (d_ff - 2 * d_model), "two products have n²: the scores, and the mixture of values"),

@@ -6,17 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from . import Exercise, Mistake
-
-
-def _normal(generator, *shape):
-    return torch.randn(*shape, generator=generator, device=generator.device)
-
-
-def _some_real(generator, B, T):
-    """(B, T) booleans: at least 2 real tokens a row, then padding; the first row has none."""
-    lengths = torch.randint(2, T, (B,), generator=generator, device=generator.device)
-    lengths[0] = T
-    return torch.arange(T, device=generator.device) < lengths[:, None]
+from .draw import drawn, normal, of_trial, some_real
 
 
 # 5.1 ------------------------------------------------------------------------------------------------------------------
@@ -26,7 +16,8 @@ def keep_mask(lengths, T):
 
 
 def _lengths(generator):
-    return _some_real(generator, 4, 7).sum(dim=1), 7
+    B, T = of_trial(generator, (4, 7), (3, 5), (6, 8), (2, 9), (5, 6))
+    return some_real(generator, B, T, shortest=1).sum(dim=1), T
 
 
 def _observe_mask(answer, lengths, T):
@@ -51,15 +42,20 @@ def tagging_loss(logits, labels):
 
 
 def _logits_and_labels(generator):
-    real = _some_real(generator, 4, 6)
-    labels = torch.randint(5, (4, 6), generator=generator, device=generator.device)
-    return 2 * _normal(generator, 4, 6, 5), labels.masked_fill(~real, -100)
+    B, T, num_labels = of_trial(generator, (4, 6, 5), (3, 7, 4), (5, 8, 3), (2, 5, 7), (6, 4, 9))
+    labels = torch.randint(num_labels, (B, T), generator=generator, device=generator.device)
+    return 2 * normal(generator, B, T, num_labels), labels.masked_fill(~some_real(generator, B, T), -100)
 
 
 # 5.3 ------------------------------------------------------------------------------------------------------------------
 def mean_pool(x, real):
     weights = real[..., None].to(x.dtype)                                       # (B, T, 1)
     return (x * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def _x_and_real(generator):
+    B, T, d = of_trial(generator, (4, 6, 3), (3, 8, 5), (6, 5, 2), (2, 7, 4), (5, 4, 7))
+    return 1 + normal(generator, B, T, d), some_real(generator, B, T)
 
 
 # 5.4 ------------------------------------------------------------------------------------------------------------------
@@ -69,9 +65,10 @@ def hide(ids, chosen, dice, others, mask_id):
 
 
 def _ids_to_hide(generator):
-    ids, others = torch.randint(100, (2, 8, 20), generator=generator, device=generator.device)
-    chosen, dice = torch.rand(2, 8, 20, generator=generator, device=generator.device)
-    return ids, chosen < 0.5, dice, others, 100
+    B, T, mask_id = of_trial(generator, (8, 20, 100), (12, 15, 3), (6, 30, 120), (9, 18, 0), (5, 32, 50))
+    ids, others = torch.randint(100, (2, B, T), generator=generator, device=generator.device)
+    chosen, dice = torch.rand(2, B, T, generator=generator, device=generator.device)
+    return ids, chosen < 0.5, dice, others, mask_id
 
 
 # 5.5 ------------------------------------------------------------------------------------------------------------------
@@ -94,14 +91,15 @@ def _classifier(unmasked=False, pads_in_mean=False, softmax=False):
 
 
 def _texts_and_parts(generator):
-    W, V = _normal(generator, 8, 8) / math.sqrt(8), _normal(generator, 8, 5)
+    B, T, d, C = of_trial(generator, (4, 6, 8, 5), (3, 7, 10, 4), (5, 8, 6, 7), (2, 5, 9, 3), (6, 4, 12, 8))
+    W, V = normal(generator, d, d) / math.sqrt(d), normal(generator, d, C)
 
     def attend(x, mask):
         query = (x @ W)[:, None]                                                # (B, 1, T, d): one head
         return F.scaled_dot_product_attention(query, x[:, None], x[:, None], mask.expand(-1, -1, x.size(1), -1)).squeeze(1)
 
-    real = _some_real(generator, 4, 6)
-    return _normal(generator, 4, 6, 8), real, attend, lambda pooled: pooled @ V, torch.arange(4, device=generator.device)
+    x, real, classes = normal(generator, B, T, d), some_real(generator, B, T), torch.randint(C, (B,), generator=generator, device=generator.device)
+    return x, real, attend, lambda pooled: pooled @ V, classes
 
 
 # 5.6 ------------------------------------------------------------------------------------------------------------------
@@ -132,9 +130,9 @@ def _spans(begins=("B", "I"), goes_on=lambda tag, kind: tag == f"I-{kind}", afte
 
 def _tags(generator):
     names = ["O", "B-city", "I-city", "B-date", "I-date"]
-    drawn = torch.randint(5, (30,), generator=generator, device=generator.device).tolist()
+    more = torch.randint(5, (drawn(generator, 25, 40),), generator=generator, device=generator.device).tolist()
     fixed = ["B-city", "B-city", "I-city", "I-date", "O", "I-date"]             # so that each case is there
-    return (fixed + [names[k] for k in drawn] + ["O", "B-city"],)
+    return (fixed + [names[k] for k in more] + ["O", "B-city"],)
 
 
 def _observe_spans(answer, tags):
@@ -184,7 +182,7 @@ EXERCISES = {
     "5.3": Exercise(
         title="the mean of the words",
         reference=mean_pool,
-        inputs=lambda generator: (1 + _normal(generator, 4, 6, 3), _some_real(generator, 4, 6)),
+        inputs=_x_and_real,
         hints=("Two sums over the tokens: of the vectors that count, and of how many there are.",
                "real[..., None] is (B, T, 1), and multiplies every entry of a vector by 0 or 1.",
                "(x * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True)"),

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from . import Exercise, Mistake
+from .draw import drawn, normal, of_trial, some_real
 
 
 # 6.1 ------------------------------------------------------------------------------------------------------------------
@@ -12,11 +13,9 @@ def next_token_loss(logits, ids, pad_id):
 
 
 def _texts(generator):
-    device = generator.device
-    ids = torch.randint(1, 9, (3, 7), generator=generator, device=device)
-    for row, length in enumerate((7, 5, 3)):
-        ids[row, length:] = 0
-    return torch.randn(3, 7, 9, generator=generator, device=device), ids, 0
+    B, T, V, pad_id = of_trial(generator, (3, 7, 9, 0), (4, 6, 5, 2), (2, 8, 10, 9), (5, 9, 7, 0), (6, 5, 8, 1))
+    ids = (pad_id + torch.randint(1, V, (B, T), generator=generator, device=generator.device)) % V      # anything but pad_id
+    return normal(generator, B, T, V), ids.masked_fill(~some_real(generator, B, T, shortest=3), pad_id), pad_id
 
 
 def _loss(logits, targets, keep):
@@ -36,7 +35,8 @@ def perplexity(log_probs):
 
 
 def _log_probs(generator):
-    return ([-3 * torch.rand(length, generator=generator, device=generator.device) for length in (3, 12, 5)],)
+    lengths = of_trial(generator, (3, 12, 5), (8, 2), (4, 9, 1, 6), (7,), (10, 3, 2, 5, 11))
+    return ([-3 * torch.rand(length, generator=generator, device=generator.device) for length in lengths],)
 
 
 # 6.4 ------------------------------------------------------------------------------------------------------------------
@@ -59,10 +59,10 @@ def _nucleus(keep, rescaled=True, descending=True):
 
 
 def _probs_and_share(generator):
-    probs = (2 * torch.randn(8, generator=generator, device=generator.device)).softmax(0)
+    probs = (2 * normal(generator, of_trial(generator, 8, 6, 12, 9, 7))).softmax(0)
     share = 0.4 + 0.5 * torch.rand((), generator=generator, device=generator.device).item()
     largest = probs.max().item()
-    if torch.randint(3, (), generator=generator, device=generator.device) != 0:
+    if drawn(generator, 0, 3) != 0:
         return probs, max(share, largest + 0.02)            # more than one token is needed
     return probs, 0.8 * largest                             # one token alone has more
 
@@ -73,8 +73,8 @@ def cache_bytes(num_layers, num_heads, d_head, batch, length, bytes_per_number):
 
 
 def _sizes(generator):
-    order = torch.randperm(6, generator=generator, device=generator.device)
-    return tuple((3, 5, 7, 11, 13, 17)[number] for number in order.tolist())           # no size is a multiple of another
+    order = torch.randperm(9, generator=generator, device=generator.device)[:6]
+    return tuple((3, 5, 7, 11, 13, 17, 19, 23, 29)[number] for number in order.tolist())       # no size is a multiple of another
 
 
 # 6.6 ------------------------------------------------------------------------------------------------------------------
@@ -101,9 +101,9 @@ def _loop(whole_prompt=True, one_token=True, all_tokens=True, first=False):
 
 def _model_and_prompt(generator):
     """A model whose next token depends on all tokens so far, and on their order; its cache is a list of them."""
-    V = 23
-    table = torch.randn(V, V, generator=generator, device=generator.device)
-    prompt = torch.randint(V, (1, 4), generator=generator, device=generator.device)
+    V, T, new = of_trial(generator, (23, 4, 6), (17, 6, 5), (29, 3, 8), (31, 1, 7), (19, 5, 1))
+    table = normal(generator, V, V)
+    prompt = torch.randint(V, (1, T), generator=generator, device=generator.device)
 
     def step(ids, cache):
         rows = []
@@ -113,7 +113,7 @@ def _model_and_prompt(generator):
             rows.append((table[cache] * 0.95 ** ages[:, None]).sum(0))
         return torch.stack(rows)[None]
 
-    return step, [], prompt, 6
+    return step, [], prompt, new
 
 
 def _observe_loop(answer, step, cache, prompt, new):

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from . import Exercise, Mistake
+from .draw import normal, of_trial, some_real
 
 
 # 7.1 ------------------------------------------------------------------------------------------------------------------
@@ -27,9 +28,10 @@ def _ask(mask=lambda real: real[:, None, :], scale=True, before=True):
 
 
 def _asked(generator):
-    """As many targets as source tokens, so that a mask on the wrong side raises no error."""
-    query, key, value = torch.randn(3, 3, 5, 8, generator=generator, device=generator.device)
-    return query, key, value, torch.arange(5, device=generator.device) < torch.tensor([[3], [4], [2]], device=generator.device)
+    """Every source has padding."""
+    B, T, S, d = of_trial(generator, (3, 4, 6, 8), (4, 5, 7, 6), (2, 3, 8, 5), (5, 4, 6, 3), (3, 2, 5, 7))
+    real = some_real(generator, B + 1, S)[1:]
+    return normal(generator, B, T, d), normal(generator, B, S, d), normal(generator, B, S, d), real
 
 
 # 7.3 ------------------------------------------------------------------------------------------------------------------
@@ -54,8 +56,9 @@ def _framed(eos="after", shift=1):
 
 
 def _rows_of_ids(generator):
-    ids = torch.randint(3, 20, (4, 6), generator=generator, device=generator.device)
-    return ids * (torch.arange(6, device=ids.device) < torch.tensor([[6], [2], [4], [1]], device=ids.device)), 1, 2, 0
+    B, T, bos, eos, pad = of_trial(generator, (4, 6, 1, 2, 0), (3, 5, 0, 1, 2), (6, 7, 21, 22, 20), (2, 8, 2, 0, 1), (5, 4, 1, 2, 0))
+    ids = torch.randint(3, 20, (B, T), generator=generator, device=generator.device)
+    return ids.masked_fill(~some_real(generator, B, T, shortest=1), pad), bos, eos, pad
 
 
 # 7.4 ------------------------------------------------------------------------------------------------------------------
@@ -67,8 +70,7 @@ def _search(generator):
     """Open texts on both sides of the bound."""
     best, share, alpha = (torch.rand((), generator=generator, device=generator.device).item() for _ in range(3))
     best, longest, alpha = -0.5 - 2 * best, 20 + int(40 * share), 0.3 + alpha / 2
-    log_probs = best * torch.linspace(0.2, 6, 60, device=generator.device)
-    return log_probs, best, longest, alpha
+    return best * torch.linspace(0.2, 6, of_trial(generator, 60, 50, 70, 45, 80), device=generator.device), best, longest, alpha
 
 
 # 7.5 ------------------------------------------------------------------------------------------------------------------
@@ -96,7 +98,9 @@ def _texts(generator):
     """Few different words, so that n-grams repeat; the references have some repetitions each."""
     def text(length):
         return [("the", "cat", "sat", "on")[k] for k in torch.randint(4, (length,), generator=generator, device=generator.device).tolist()]
-    return ["the", "cat", *text(12), "the", "cat", "the", "cat"], [["the", "cat", *text(6)], [*text(7), "the", "cat", "sat"]], 2
+    n, length, more = of_trial(generator, (2, 12, ()), (1, 9, (5,)), (3, 20, ()), (2, 14, (4, 6)), (4, 16, (8,)))
+    references = [["the", "cat", *text(length // 2)], [*text(7), "the", "cat", "sat"], *(text(size) for size in more)]
+    return ["the", "cat", *text(length), "the", "cat", "the", "cat"], references, n
 
 
 # 7.6 ------------------------------------------------------------------------------------------------------------------
@@ -128,34 +132,31 @@ def _translator(start=True, once=True, keeps_end=True):
     return answer
 
 
-class _Copier:
-    """Writes the symbols of the source, the end, then 12 for ever; a start other than 1 spoils its first symbol."""
+def _model_and_source(generator):
+    """A model that writes the symbols of the source, the end, then 12 for ever; a start other than bos spoils the first symbol."""
+    B, S, bos, eos, most = of_trial(generator, (3, 6, 1, 2, 10), (4, 7, 2, 0, 12), (2, 5, 0, 1, 8), (5, 8, 1, 0, 4), (4, 9, 0, 2, 11))
+    source = torch.randint(3, 11, (B, S), generator=generator, device=generator.device)
+    lengths = 1 + torch.randperm(S - 1, generator=generator, device=generator.device)[:B]       # no two end together
+    for row, length in enumerate(lengths.tolist()):
+        source[row, length], source[row, length + 1:] = eos, 12
 
-    reads = 0
+    def encode(source):
+        encode.reads += 1
+        return F.pad(source, (0, 12), value=12)
 
-    def encode(self, source):
-        self.reads += 1
-        return F.pad(source, (0, 9), value=12)
-
-    def decode(self, ids, memory):
+    def decode(ids, memory):
         said = memory[:, :ids.size(1)].clone()
-        said[:, 0] = torch.where(ids[:, 0] == 1, said[:, 0], 11)
+        said[:, 0] = torch.where(ids[:, 0] == bos, said[:, 0], 11)
         return F.one_hot(said, 13).double()
 
-
-def _model_and_source(generator):
-    model = _Copier()
-    source = torch.randint(3, 11, (3, 6), generator=generator, device=generator.device)
-    for row, length in enumerate((5, 2, 3)):
-        source[row, length:] = 12
-        source[row, length] = 2                                                     # bos is 1, eos is 2
-    return model.encode, model.decode, source, 1, 2, 10
+    encode.reads = 0
+    return encode, decode, source, bos, eos, most
 
 
-def _observe_translation(answer, encode, *arguments):
-    """The texts, and how often the source was read."""
-    ids = answer(encode, *arguments)
-    return torch.cat([F.pad(ids, (0, 11 - ids.size(1)), value=2).flatten(), ids.new_tensor([encode.__self__.reads])])
+def _observe_translation(answer, encode, decode, source, bos, eos, most):
+    """The texts, a row each, and at the end of each row how often the source was read."""
+    ids = answer(encode, decode, source, bos, eos, most)
+    return F.pad(F.pad(ids, (0, most + 1 - ids.size(1)), value=eos), (0, 1), value=encode.reads)
 
 
 EXERCISES = {
@@ -163,12 +164,13 @@ EXERCISES = {
         title="cross-attention with padding",
         reference=ask_padded,
         inputs=_asked,
+        square=lambda query, *others: (query, *(x[:, :query.size(1)] for x in others)),
         hints=("Which tokens are hidden, and are they queries or keys? The scores are (B, T, S).",
                "source_real must lie along S, the last dimension: source_real[:, None, :].",
                "scores.masked_fill(~source_real[:, None, :], -math.inf), before the softmax over the last dimension."),
         mistakes=(
             Mistake(_ask(lambda real: torch.ones_like(real)[:, None, :]), "pads are asked like words: hide them"),
-            Mistake(_ask(lambda real: real[:, :, None]), "the mask lies along T, the queries. It passes only because T = S here; hide *keys*"),
+            Mistake(_ask(lambda real: real[:, :, None]), "the mask lies along T, the queries. It passes only where T = S; hide *keys*"),
             Mistake(_ask(before=False), "masked after the softmax: the weights no longer sum to 1. Mask the scores"),
             Mistake(_ask(lambda real: ~real[:, None, :]), "the mask is inverted: only pads are asked. True means a real token"),
             Mistake(_ask(scale=False), "the scores are not divided by the root of the width of a query"),
@@ -210,10 +212,8 @@ EXERCISES = {
                     "compared without a length penalty: a score is a log-probability divided by ((5 + L) / 6)^α"),
             Mistake(lambda log_probs, best, longest, alpha: log_probs / ((5 + longest) / 6) ** alpha < best,
                     "the wrong way round: scores are negative, and the larger one wins"),
-            Mistake(lambda log_probs, best, longest, alpha: log_probs / longest ** alpha > best,
-                    "that divides by L^α; the penalty is ((5 + L) / 6)^α"),
-            Mistake(lambda log_probs, best, longest, alpha: log_probs / ((5 + longest) / 6 * alpha) > best,
-                    "α is an exponent, not a factor"),
+            Mistake(lambda log_probs, best, longest, alpha: log_probs / longest ** alpha > best, "that divides by L^α; the penalty is ((5 + L) / 6)^α"),
+            Mistake(lambda log_probs, best, longest, alpha: log_probs / ((5 + longest) / 6 * alpha) > best, "α is an exponent, not a factor"),
         )),
     "7.5": Exercise(
         title="matches with several references",
@@ -233,8 +233,8 @@ EXERCISES = {
         reference=repaired,
         inputs=_model_and_source,
         observe=_observe_translation,
-        tell=lambda observed, expected, place: (f"text {place[0] // 11}, place {place[0] % 11}: {int(observed[place])} instead of "
-                                                f"{int(expected[place])}" if place[0] < 33 else "read the source once"),
+        tell=lambda observed, expected, place: (f"text {place[0]}, place {place[1]}: {int(observed[place])} instead of {int(expected[place])}"
+                                                if place[1] < expected.size(1) - 1 else "read the source once"),
         hints=("Complaint 1: with which token did every target begin in training?",
                "Complaint 2: what does a text get after its eos, while others go on? Remember who has ended.",
                "Complaint 3: does the memory depend on what has been written?"),

@@ -3,6 +3,7 @@
 import torch
 
 from . import Exercise, Mistake
+from .draw import drawn, normal, of_trial
 
 
 # 8.1 ------------------------------------------------------------------------------------------------------------------
@@ -44,10 +45,10 @@ def _from_the_right(ids, merges):
 
 def _word_and_merges(generator):
     """Few letters, so that pairs overlap; the word begins with one in which the order and the side decide."""
-    draw = torch.randint(3, (10,), generator=generator, device=generator.device).tolist()
-    letters = [97 + number for number in draw]
-    word = [*b"aaacabacbacabbaaab", *letters]
-    return word, [(97, 98), (98, 97), (97, 97), (97, 256), (256, 99), (257, 99)]
+    a, b, c = letters = (97 + torch.randperm(26, generator=generator, device=generator.device)[:3]).tolist()
+    more = torch.randint(3, (drawn(generator, 5, 15),), generator=generator, device=generator.device).tolist()
+    word = [*(letters["abc".index(letter)] for letter in "aaacabacbacabbaaab"), *(letters[number] for number in more)]
+    return word, [(a, b), (b, a), (a, a), (a, 256), (256, c), (257, c)][:of_trial(generator, 6, 5, 4, 6, 5)]
 
 
 # 8.2 ------------------------------------------------------------------------------------------------------------------
@@ -62,9 +63,9 @@ def _longest_of_all(batches):
 
 
 def _batches(generator):
-    sizes = (3, 8, 5)
+    sizes = of_trial(generator, (3, 8, 5), (6, 2), (4, 1, 7, 5), (5, 3, 9), (2, 6, 3, 4, 8))
     return ([torch.randint(1, high, (size,), generator=generator, device=generator.device).tolist()
-             for size, high in zip(sizes, (6, 12, 30))],)
+             for size, high in zip(sizes, (6, 12, 30, 20, 9))],)
 
 
 # 8.3 ------------------------------------------------------------------------------------------------------------------
@@ -91,15 +92,16 @@ def _adam(decoupled=True, correct_m=True, correct_v=True, eps_outside=True):
 
 
 def _one_step(generator):
-    weight, gradient = torch.randn(2, 6, generator=generator, device=generator.device)
-    gradient = gradient * 10.0 ** torch.arange(-3, 3, device=generator.device)
-    return weight, gradient, torch.zeros_like(gradient), torch.zeros_like(gradient), 1, 0.1, 0.9, 0.98, 1e-3, 0.1
+    d, last, *numbers = of_trial(generator, (6, 4, 0.1, 0.9, 0.98, 1e-3, 0.1), (7, 3, 0.2, 0.8, 0.95, 1e-2, 0.3), (5, 6, 0.05, 0.9, 0.999, 1e-3, 0.2),
+                                 (9, 2, 0.3, 0.7, 0.9, 1e-2, 0.1), (8, 5, 0.1, 0.95, 0.99, 1e-3, 0.5))
+    gradient = normal(generator, d) * 10.0 ** torch.linspace(-3, 2, d, device=generator.device)
+    return normal(generator, d), gradient, torch.zeros_like(gradient), torch.zeros_like(gradient), last, *numbers
 
 
-def _observe_adam(answer, weight, gradient, m, v, step, *numbers):
-    """The weights after each of four steps."""
+def _observe_adam(answer, weight, gradient, m, v, last, *numbers):
+    """The weights after each step from 1 to the last."""
     seen = []
-    for step in range(1, 5):
+    for step in range(1, last + 1):
         result = answer(weight.clone(), gradient.roll(step) * step, m, v, step, *numbers)
         if not isinstance(result, tuple) or len(result) != 3:
             raise TypeError("return three tensors: the new weight, the new m, the new v")
@@ -123,9 +125,8 @@ def _combined(how):
 
 
 def _weight_and_micro_batches(generator):
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator, device=generator.device)
-    return normal(4), [(normal(n, 4), normal(n)) for n in (3, 11, 6)]
+    d, *counts = of_trial(generator, (4, 3, 11, 6), (3, 8, 2), (6, 5, 9, 1, 4), (2, 10, 7, 3), (5, 2, 6, 12, 3, 8))
+    return normal(generator, d), [(normal(generator, n, d), normal(generator, n)) for n in counts]
 
 
 # 8.5 ------------------------------------------------------------------------------------------------------------------
@@ -153,15 +154,14 @@ def _step(unscaled_first=True, by_tokens=True, skips=True, clips=True):
 
 
 def _micro_gradients(generator):
-    weight, *parts = torch.randn(4, 5, generator=generator, device=generator.device)
-    return weight, [(128 * tokens * part, tokens) for part, tokens in zip(parts, (4, 40, 15))], 128.0, 1.0, 0.5
+    d, scale, max_norm, lr, *counts = of_trial(generator, (5, 128.0, 1.0, 0.5, 4, 40, 15), (7, 64.0, 1.5, 0.2, 30, 6),
+                                               (4, 256.0, 0.8, 1.0, 9, 50, 3, 20), (6, 512.0, 2.0, 0.3, 25, 5, 12), (3, 1024.0, 1.2, 0.7, 8, 35))
+    return normal(generator, d), [(scale * count * normal(generator, d), count) for count in counts], scale, max_norm, lr
 
 
 def _observe_steps(answer, weight, micro_batches, *numbers):
     """The weights after a step with a short gradient, with one that must be clipped, and after an overflow."""
-    steps = []
-    for size in (0.1, 5.0, torch.inf):
-        steps.append(answer(weight.clone(), [(part * size, tokens) for part, tokens in micro_batches], *numbers))
+    steps = [answer(weight.clone(), [(part * size, tokens) for part, tokens in micro_batches], *numbers) for size in (0.1, 5.0, torch.inf)]
     if not all(isinstance(after, torch.Tensor) for after in steps):
         raise TypeError("return the new weight, a tensor (d,)")
     steps = torch.stack(steps)
