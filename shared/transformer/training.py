@@ -9,7 +9,6 @@ __all__ = ['length_buckets', 'pad_rows', 'AdamW', 'adamw_update', 'decay_groups'
 
 # %% ../../notebooks/08_training.ipynb #import-contextlib-import-hashlib-import-2
 import contextlib
-import hashlib
 import io
 import itertools
 import math
@@ -17,7 +16,6 @@ import os
 import pathlib
 import random
 import sys
-import warnings
 
 import torch
 import torch.distributed as dist
@@ -28,6 +26,8 @@ from .positions import _check_sizes
 
 def _whole_numbers(name, numbers):
     try:
+        if isinstance(numbers, torch.Tensor) and numbers.dtype == torch.int64 and numbers.dim() == 1:
+            return numbers.tolist()                                         # number by number is slow
         return [number.__index__() for number in numbers]
     except (AttributeError, TypeError):
         raise TypeError(f"{name} must be whole numbers, got {numbers!r}") from None
@@ -36,13 +36,7 @@ def _whole_numbers(name, numbers):
 def _rows_of_ids(rows):
     if not isinstance(rows, (list, tuple)) or not rows:
         raise TypeError(f"rows must be a list of at least one row, got {rows!r}")
-    return [_row_of_ids(row) for row in rows]
-
-
-def _row_of_ids(row):
-    if not isinstance(row, torch.Tensor) or row.dim() != 1 or row.dtype not in (torch.int64, torch.int32):
-        row = _whole_numbers("rows", row)                                   # one by one: slow for tensors
-    return torch.as_tensor(row, dtype=torch.int64, device=torch.get_default_device())
+    return [torch.tensor(_whole_numbers("rows", row), dtype=torch.int64) for row in rows]
 
 # %% ../../notebooks/08_training.ipynb #def-length-buckets-lengths-max-tokens
 def length_buckets(lengths, max_tokens, seed=0):
@@ -370,7 +364,9 @@ def _autocast(device, precision):
     return torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32")
 
 # %% ../../notebooks/08_training.ipynb #def-write-checkpoint-path-state-write-2
+import hashlib
 import pickle
+import warnings
 
 
 def write_checkpoint(path, state):
