@@ -64,9 +64,11 @@ def grade(path, seconds=600):
         raise TimeoutError(f"{path}: a cell takes longer than {seconds} s") from error
     except DeadKernelError as error:
         raise RuntimeError(f"{path}: the kernel died") from error
-    if not last.outputs or last.outputs[0].output_type != "stream":
-        raise RuntimeError(f"{path} could not be graded: {last.outputs[0].evalue if last.outputs else 'it stopped early'}")
-    return dict(map(json.loads, last.outputs[0].text.splitlines()))
+    told = dict(map(json.loads, "".join(output.text for output in last.outputs if output.output_type == "stream").splitlines()))
+    if list(told) != [number for number, _ in calls]:
+        reasons = [output.evalue for output in last.outputs if output.output_type == "error"]
+        raise RuntimeError(f"{path} could not be graded: {reasons[0] if reasons else 'its kernel stopped early'}")
+    return told
 
 
 def is_right(told):
