@@ -150,3 +150,8 @@ def test_a_promise_that_cannot_hold_is_refused(mask, keys, is_causal, error):
     mask = mask if mask is None else mask.to(DEVICE)
     with pytest.raises(error, match="is_causal"):
         layer()(numbers(2, 3, 6), numbers(2, keys, 6), mask=mask, is_causal=is_causal)
+
+
+def test_a_cache_of_all_layers_is_refused_where_one_layer_s_is_needed():
+    with pytest.raises(TypeError, match=r"cache must be that of one layer, cache\.layers\[k\], got a KeyValueCache"):
+        layer()(numbers(2, 3, 6), cache=KeyValueCache(1))
