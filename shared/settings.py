@@ -48,7 +48,7 @@ def device():
 def fast_precision():
     """"bfloat16" where this device multiplies it faster than float32, else "float32". On a CPU that is measured, on one thread.
 
-    Many processors have no instructions for bfloat16: there PyTorch computes it number by number, some hundred times slower.
+    Many processors have no instructions for bfloat16: there PyTorch computes it number by number, and far more slowly.
     """
     if device().type != "cpu":
         return "bfloat16" if device().type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
