@@ -16,10 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .attention import _check_number, _check_type, _check_whole, causal_mask
+from ._shim import _check_number, _check_type, _check_whole, _kind
+from .attention import causal_mask
 from .blocks import LayerNorm, RMSNorm, TransformerBlock
-from .encoder import TokenEmbedding, _check_ids, initialise, position_scheme
-from .positions import _check_sizes
+from ._shim import _check_ids
+from .embedding import TokenEmbedding, initialise, position_scheme
+from ._shim import _check_sizes
 
 # %% ../../notebooks/06_decoder.ipynb #class-transformerdecoder-nn-module-an-em-2
 class TransformerDecoder(nn.Module):

@@ -7,166 +7,88 @@ __all__ = ['MultiHeadAttention', 'record_attention']
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #import-contextlib-import-torch-import
 import contextlib
-import math
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
-from .attention import ScaledDotProductAttention, _check_mask, _check_type
-
-# %% ../../notebooks/02_multi_head_attention.ipynb #def-check-multi-head-arguments-d-2
-def _check_multi_head_arguments(d_model, query, key, value, mask):
-    for name, x in (("query", query), ("key", key), ("value", value)):
-        if not isinstance(x, torch.Tensor) or x.dim() != 3 or x.size(-1) != d_model:
-            given = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
-            raise ValueError(f"{name} must be a tensor of shape (B, length, {d_model}), got {given}")
-        if not x.is_floating_point():
-            raise TypeError(f"{name} must be a floating-point tensor, got {x.dtype}")
-    if key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0):
-        raise ValueError("query, key and value must have the same batch size, key and value the same length, "
-                         f"got {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}")
-    if isinstance(mask, torch.Tensor) and mask.dim() not in (2, 4):
-        raise ValueError(f"mask must have two dimensions, (T, S), or four, (B, H, T, S) with 1 for all, got "
-                         f"{tuple(mask.shape)}; a mask (B, T, S) needs an axis for heads: mask[:, None]")
-
-
-def _check_promise(T, S, mask):
-    """That mask may be causal_mask(T): its values are not looked at."""
-    if T != S or mask is None or mask.dtype != torch.bool or mask.shape != (T, S):
-        given = "no mask" if mask is None else f"a mask {mask.dtype} {tuple(mask.shape)}"
-        raise ValueError("is_causal=True needs the mask causal_mask(T), boolean (T, T), and as many keys as queries, "
-                         f"got {given}, {T} queries and {S} keys")
-
-
-def _attention_output(query, key, value, mask, dropout):
-    """The output of `scaled_dot_product_attention`, without its weights.
-
-    Rows that may attend to nothing become 0 here, not in the weights: those are more numbers, and kept once.
-    """
-    scores = (query / math.sqrt(query.size(-1))) @ key.transpose(-2, -1)                # (B, H, T, S)
-    if mask is not None:
-        if mask.dtype == torch.bool:
-            mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -math.inf)
-        mask = mask.to(scores.dtype)
-        blocked = (mask == -math.inf).all(dim=-1, keepdim=True)
-        scores += mask.masked_fill(blocked, 0.0)
-    output = F.dropout(scores.softmax(dim=-1), dropout) @ value                         # (B, H, T, d_head)
-    return output if mask is None else output.masked_fill(blocked, 0.0)
-
-
-def _explicit_is_faster(query, key):
-    """Than PyTorch's fused attention. Measured (`make bench`): training in bfloat16 on a CPU, up to 256 tokens."""
-    return (query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.requires_grad
-            and torch.is_grad_enabled() and key.size(-2) <= 256)
+from . import recording, refuse
+from .attention import ScaledDotProductAttention
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever-2
-class MultiHeadAttention(nn.Module):
-    """Several attentions side by side, each on its own slice of the width (Vaswani et al. 2017, §3.2.2).
+class MultiHeadAttention(recording.Recorded):
+    """Several attentions side by side, of width d_head = d_model / num_heads each.
 
-    d_model: width of inputs and outputs.   num_heads: must divide d_model, d_head = d_model / num_heads.
-    dropout: on the attention weights, in training only.   bias: whether the four projections have one.
-    positions: a scheme of lesson 03, such as RotaryEmbedding(d_head), called as `query, key, mask =
-    positions(query, key, mask)`.
-    Raises TypeError for sizes that are not whole numbers, ValueError for sizes that do not fit.
+    (Vaswani et al. 2017, §3.2.2.)   dropout: on the weights, in training only.   bias: of
+    the four projections.   positions: a scheme of lesson 03 such as
+    RotaryEmbedding(d_head).
+    Raises TypeError and ValueError for sizes, tensors, masks and caches that do not fit.
     """
 
     def __init__(self, d_model, num_heads, dropout=0.0, bias=True, positions=None):
         super().__init__()
-        if type(d_model) is not int or type(num_heads) is not int:
-            raise TypeError(f"d_model and num_heads must be whole numbers, got {d_model!r} and {num_heads!r}")
-        if d_model < 1 or num_heads < 1 or d_model % num_heads:
-            raise ValueError(f"num_heads must divide d_model, got d_model = {d_model}, num_heads = {num_heads}")
-        if positions is not None and not callable(positions):
-            raise TypeError(f"positions must be a scheme such as RotaryEmbedding(d_head), got {positions!r}")
+        refuse.heads(d_model, num_heads, positions)
         self.d_model, self.num_heads, self.d_head = d_model, num_heads, d_model // num_heads
         self.to_query, self.to_key, self.to_value, self.to_output = (
             nn.Linear(d_model, d_model, bias=bias) for _ in range(4))
         self.attention = ScaledDotProductAttention(dropout)
         self.positions = positions
-        self.recorded = None                                        # a list while `record_attention` listens
 
-    def forward(self, query, key=None, value=None, mask=None, need_weights=True, average_weights=True,
-                cache=None, is_causal=False):
-        """query (B, T, d_model), key and value (B, S, d_model) → output (B, T, d_model), weights or None.
+    def forward(self, query, key=None, value=None, mask=None, need_weights=True,
+                average_weights=True, cache=None, is_causal=False):
+        """query (B, T, d_model), key and value (B, S, d_model) → (B, T, d_model), and
+        weights.
 
-        key: by default the query (self-attention); value: by default the key.
-        mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend, or a number to add.
-            Two dimensions are always (T, S): the words of a batch, is_word (B, S), become is_word[:, None, None, :].
-        weights: (B, T, S), averaged over heads; with average_weights=False (B, H, T, S). In training mode they
-        are those after dropout, which do not sum to 1. With
-        need_weights=False PyTorch's fused attention may be used.
-        cache: holds earlier keys and values, `key, value = cache.extend(key, value)`; of lesson 06's
-            `KeyValueCache` one layer, cache.layers[k].
-        is_causal: promises that mask is causal_mask(T) itself, S = T; what it blocks may then be skipped.
+        By default the key is the query, and the value is the key.   cache: one layer of a
+        `KeyValueCache` (lesson 06), whose keys come first.   is_causal: as in lesson 01.
+        mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend.
+        weights: (B, T, S), averaged over heads, or (B, H, T, S), or None without
+        need_weights.
         """
         key = query if key is None else key
         value = key if value is None else value
-        _check_multi_head_arguments(self.d_model, query, key, value, mask)
-        query, key, value = (self._split(project(x)) for project, x in (
-            (self.to_query, query), (self.to_key, key), (self.to_value, value)))
+        refuse.multi_head(self, query, key, value, mask, cache, is_causal)
+
+        # every head gets its part of the projected vectors, (B, H, length, d_head)
+        heads = (self.num_heads, self.d_head)
+        query, key, value = (x.unflatten(-1, heads).transpose(1, 2) for x in (
+            self.to_query(query), self.to_key(key), self.to_value(value)))
         if cache is not None:
-            if not hasattr(cache, "extend"):
-                raise TypeError("cache must be that of one layer, cache.layers[k], got a "
-                                f"{type(cache).__name__}")
             key, value = cache.extend(key, value)
-        if mask is not None:
-            _check_mask(mask, (*query.shape[:-1], key.size(-2)))
-        _check_type("is_causal", is_causal, bool)
-        if is_causal:
-            _check_promise(query.size(-2), key.size(-2), mask)
         if self.positions is not None:
-            given = mask
             query, key, mask = self.positions(query, key, mask)
-            query, key = query.to(value.dtype), key.to(value.dtype)            # a scheme may compute in float32,
-            is_causal = is_causal and mask is given                            # and add to the mask
-        output, weights = self._attend(query, key, value, mask, need_weights, is_causal)    # (B, H, T, d_head)
-        if weights is not None and average_weights:
-            weights = weights.mean(dim=1)                                           # (B, T, S)
-        return self.to_output(output.transpose(1, 2).flatten(2)), weights
 
-    def get_attention_maps(self, query, key=None, mask=None):
+        # all heads attend at once, and lie side by side again
+        output, weights = self.attention(query, key, value, mask,
+                                         need_weights or self.is_recorded, is_causal)
+        self.record(weights)
+        output = self.to_output(output.transpose(1, 2).flatten(2))      # (B, T, d_model)
+        if need_weights and average_weights:
+            weights = weights.mean(dim=1)
+        return output, weights if need_weights else None
+
+    def get_attention_maps(self, query, key=None, value=None, mask=None):
         """The weights of every head, (B, H, T, S); in training mode after dropout."""
-        return self(query, key, mask=mask, average_weights=False)[1]
-
-    def __getstate__(self):
-        return {**self.__dict__, "recorded": None}                                  # a copy does not listen on
-
-    def _split(self, x):
-        return x.unflatten(-1, (self.num_heads, self.d_head)).transpose(1, 2)       # (B, H, length, d_head)
-
-    def _attend(self, query, key, value, mask, need_weights, is_causal=False):
-        if need_weights or self.recorded is not None:
-            output, weights = self.attention(query, key, value, mask)
-            if self.recorded is not None:
-                self.recorded.append(weights.detach())
-            return output, weights if need_weights else None
-        dropout = self.attention.dropout if self.training else 0.0
-        if _explicit_is_faster(query, key):
-            return _attention_output(query, key, value, mask, dropout), None
-        if mask is not None and mask.dtype != torch.bool:
-            mask = mask.to(query.dtype)
-        mask = None if is_causal else mask
-        return F.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal), None
+        return self(query, key, value, mask, average_weights=False)[1]
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #contextlib-contextmanager-def-record-att-2
 @contextlib.contextmanager
 def record_attention(model):
-    """Within `with record_attention(model) as maps:` every `MultiHeadAttention` in `model` notes its weights.
+    """`with record_attention(model) as maps:` every `MultiHeadAttention` in it records its
+    weights.
 
-    maps: name of the layer → list of (B, H, T, S), one for each call; in training mode after dropout. A layer
-    that stands in the model under two names is listed under the first. The model's code is not touched.
+    maps: name of the layer → list of (B, H, T, S), one for each call; in training mode
+    after dropout. A layer that stands in the model under two names is listed under the
+    first. What activation checkpointing computes a second time is recorded once.
     Raises ValueError for a model without such a layer.
     """
-    _check_type("model", model, nn.Module)
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, MultiHeadAttention)}
-    if not layers:
-        raise ValueError(f"{type(model).__name__} contains no MultiHeadAttention to record")
-    before = {layer: layer.recorded for layer in layers.values()}       # an outer recording goes on afterwards
+    refuse.instance("model", model, nn.Module)
+    layers = {name: layer for name, layer in model.named_modules()
+              if isinstance(layer, MultiHeadAttention)}
+    refuse.without_attention(model, layers)
+    before = {layer: layer.recorded for layer in layers.values()}
     for layer in layers.values():
         layer.recorded = []
     try:
         yield {name: layer.recorded for name, layer in layers.items()}
     finally:
         for layer, recorded in before.items():
-            layer.recorded = recorded
+            layer.recorded = recorded                   # an outer recording continues

@@ -12,26 +12,23 @@ import math
 import torch
 from torch import nn
 
-from .attention import _check_mask, _check_number, _check_whole, _kind
-
-_LAYOUTS = ("interleaved", "halves")
+from . import refuse
 
 # %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base
 def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
-    """positions (...,), whole or not → their encodings (..., d_model) (Vaswani et al. 2017, §3.5).
+    """positions (...,), integers or not → their encodings (..., d_model) (Vaswani et al.
+    2017, §3.5).
 
-    layout: "interleaved" sin, cos, sin, cos …, as in the paper; "halves" all sines, then all cosines.
-    For an odd d_model the last hand has no cosine.   Computed in float64, returned in the default dtype.
-    Raises ValueError for another layout, d_model < 1 or base ≤ 0, TypeError for no tensor or no number.
+    layout: "interleaved" has sin, cos, sin, cos …, as the paper; "halves" all sines, then
+    all cosines. For an odd d_model the last frequency has no cosine. Computed in float64,
+    returned in the default dtype.
+    Raises ValueError for another layout, d_model < 1 or base ≤ 0, TypeError for other
+    types.
     """
-    if not isinstance(positions, torch.Tensor):
-        raise TypeError(f"positions must be a tensor, got {type(positions).__name__}")
-    _check_sizes(d_model=d_model)
-    _check_layout(layout)
-    _check_positive(base=base)
+    refuse.sinusoids(positions, d_model, base, layout)
     i = torch.arange((d_model + 1) // 2, dtype=torch.float64, device="cpu")
-    angles = positions.to("cpu", torch.float64)[..., None] * base ** (-2 * i / d_model)     # (..., hands)
-    if layout == "halves":
+    angles = positions.to("cpu", torch.float64)[..., None] * base ** (-2 * i / d_model)
+    if layout == "halves":                                              # (..., frequencies)
         waves = torch.cat([angles.sin(), angles[..., :d_model // 2].cos()], dim=-1)
     else:
         waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[..., :d_model]
@@ -39,159 +36,150 @@ def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-sinusoidalpositionalencoding-nn-mo-2
 class SinusoidalPositionalEncoding(nn.Module):
-    """Adds sinusoids to the words: no parameters, one fixed vector for each place (Vaswani et al. 2017, §3.5).
+    """Adds sinusoids to the words: one fixed vector for each position (Vaswani et al. 2017,
+    §3.5).
 
-    max_seq_len: places there are.   base, layout: as in `sinusoids`.   stretch: positions are divided by it.
+    max_seq_len: the number of positions.   base, layout: as in `sinusoids`.
+    stretch: positions are divided by it.   No parameters and no stored table: what is
+    computed where it is needed cannot be rounded, moved or lost with the module.
     Raises ValueError or TypeError for sizes and options that are not allowed.
     """
 
-    def __init__(self, d_model, max_seq_len=1024, base=10000.0, layout="interleaved", stretch=1.0):
+    def __init__(self, d_model, max_seq_len=1024, base=10000.0, layout="interleaved",
+                 stretch=1.0):
         super().__init__()
-        _check_sizes(d_model=d_model, max_seq_len=max_seq_len)
-        _check_layout(layout)
-        _check_positive(base=base, stretch=stretch)
-        places = torch.arange(max_seq_len, dtype=torch.float64, device="cpu") / stretch
-        table = sinusoids(places, d_model, base, layout).to(torch.get_default_device())
-        self.register_buffer("table", table, persistent=False)      # moves with the module, is not saved
+        refuse.sizes(d_model=d_model, max_seq_len=max_seq_len)
+        refuse.frequencies(base, layout, stretch)
+        self.d_model, self.max_seq_len = d_model, max_seq_len
+        self.base, self.layout, self.stretch = base, layout, stretch
 
-    def forward(self, x, offset=0):
-        """x (..., T, d_model) → the same, with the encodings of places `offset` to `offset` + T - 1 added."""
-        return x + _rows(self.table, x, offset)
+    def forward(self, x, offset=0, left_padding=None):
+        """x (..., T, d_model) → x plus the encodings of positions offset … offset + T - 1.
 
-# %% ../../notebooks/03_positional_encoding.ipynb #def-rows-table-x-offset-the
-def _rows(table, x, offset):
-    """The rows of `table` for x, in its dtype: (T, d_model)."""
-    max_seq_len, d_model = table.shape
-    _check_rows(x, d_model)
-    if type(offset) is not int or offset < 0 or offset + x.size(-2) > max_seq_len:
-        raise ValueError("offset must be a whole number of at least 0, and offset + T at most max_seq_len = "
-                         f"{max_seq_len}, got offset = {offset!r}, T = {x.size(-2)}")
-    return table[offset:offset + x.size(-2)].to(x.dtype)
+        left_padding (B,): how many tokens before each text are padding; its first token has
+        position 0.
+        """
+        refuse.added_positions(self, x, offset, left_padding)
+        if left_padding is None:
+            return x + self.rows(offset, offset + x.size(-2), x.device).to(x.dtype)
+        table = self.rows(0, offset + x.size(-2), x.device).to(x.dtype)
+        return x + table[_positions(x, offset, left_padding)]
 
+    def rows(self, start, end, device=None):
+        """The encodings of positions start … end - 1, (end - start, d_model)."""
+        positions = torch.arange(start, end, dtype=torch.float64, device="cpu")
+        table = sinusoids(positions / self.stretch, self.d_model, self.base, self.layout)
+        return table.to(device)
 
-def _check_rows(x, width):
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        given = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
-        raise TypeError(f"x must be a floating-point tensor, got {given}")
-    if x.dim() < 2 or x.size(-1) != width:
-        raise ValueError(f"x must have shape (..., T, {width}), got {tuple(x.shape)}")
-
-
-def _check_sizes(at_least=1, **sizes):
-    for name, size in sizes.items():
-        if type(size) is not int:
-            raise TypeError(f"{name} must be a whole number, got {size!r}")
-        if size < at_least:
-            raise ValueError(f"{name} must be at least {at_least}, got {size}")
+    @property
+    def table(self):
+        """The encodings of all positions, (max_seq_len, d_model)."""
+        return self.rows(0, self.max_seq_len, torch.get_default_device())
 
 
-def _check_layout(layout):
-    if layout not in _LAYOUTS:
-        raise ValueError(f"layout must be one of {', '.join(_LAYOUTS)}, got {layout!r}")
-
-
-def _check_positive(**numbers):
-    for name, number in numbers.items():
-        _check_number(name, number)
-        if not 0 < number < math.inf:
-            raise ValueError(f"{name} must be above 0 and finite, got {number}")
+def _positions(x, offset, left_padding=None):
+    """The positions of x (..., T, d_model): (T,), or (B, T) where each text begins
+    elsewhere."""
+    positions = torch.arange(x.size(-2), device=x.device) + offset
+    if left_padding is None:
+        return positions
+    return (positions - left_padding[:, None]).clamp(min=0)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-learnedpositionalembedding-nn-modu-2
 class LearnedPositionalEmbedding(nn.Module):
-    """Adds a learned vector for each place (Gehring et al. 2017, §3.1; BERT and GPT-2).
+    """Adds a learned vector for each position (Gehring et al. 2017, §3.1; BERT and GPT-2).
 
-    It has max_seq_len × d_model parameters, which start as large as those of PyTorch's word embeddings, with
-    variance 1. (BERT and GPT-2 start both with deviation 0.02: if you shrink the words, shrink `table` too.)
-    A place past its end does not exist: ValueError.
+    It has max_seq_len × d_model parameters, which start as large as those of PyTorch's word
+    embeddings, with variance 1. BERT starts both with standard deviation 0.02, GPT-2 its
+    words with 0.02 and its positions with 0.01: if you shrink the words, shrink `table`,
+    too.
+    Raises ValueError for a position past the end of the table.
     """
 
     def __init__(self, d_model, max_seq_len):
         super().__init__()
-        _check_sizes(d_model=d_model, max_seq_len=max_seq_len)
+        refuse.sizes(d_model=d_model, max_seq_len=max_seq_len)
+        self.d_model, self.max_seq_len = d_model, max_seq_len
         self.table = nn.Embedding(max_seq_len, d_model)
 
-    def forward(self, x, offset=0):
-        """x (..., T, d_model) → the same, with rows `offset` to `offset` + T - 1 of the table added."""
-        return x + _rows(self.table.weight, x, offset)
+    def forward(self, x, offset=0, left_padding=None):
+        """x (..., T, d_model) → x plus rows offset … offset + T - 1 of the table.
+
+        left_padding (B,): how many tokens before each text are padding; its first token has
+        position 0.
+        """
+        refuse.added_positions(self, x, offset, left_padding)
+        return x + self.table(_positions(x, offset, left_padding)).to(x.dtype)
 
     def stretched(self, factor):
-        """A new table, `factor` times as long: its row p is what this one has at place p / factor.
+        """A new table, `factor` times as long: its row p is what this one has at position p
+        / factor.
 
         Between rows it is linear; behind the last row that row is repeated.
         """
-        _check_positive(factor=factor)
+        refuse.positive(factor=factor)
         weight = self.table.weight.detach()
-        places = torch.arange(round(len(weight) * factor), device=weight.device) / factor
-        before = places.long().clamp(max=len(weight) - 1)
+        positions = torch.arange(round(len(weight) * factor), device=weight.device) / factor
+        before = positions.long().clamp(max=len(weight) - 1)
         after = (before + 1).clamp(max=len(weight) - 1)
-        longer = LearnedPositionalEmbedding(weight.size(1), len(places))
-        share = (places - before)[:, None].to(weight.dtype)
+        longer = LearnedPositionalEmbedding(weight.size(1), len(positions))
+        share = (positions - before)[:, None].to(weight.dtype)
         longer.table.weight.data = torch.lerp(weight[before], weight[after], share)
         return longer
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-rotaryembedding-nn-module-turns-qu
 class RotaryEmbedding(nn.Module):
-    """Turns queries and keys by their places, so that scores depend on distances alone (Su et al. 2021, §3.2).
+    """Turns queries and keys by their positions: scores depend on distances alone (Su et
+    al. 2021, §3.2).
 
-    d_head: width of a head, even.   base: pair i turns by base^(-2i / d_head) from one place to the next.
-    layout: "halves" pairs entry i with i + d_head / 2 (HuggingFace), "interleaved" neighbours (the paper).
-    stretch: positions are divided by it (position interpolation, Chen et al. 2023).   No parameters.
-    Raises ValueError or TypeError for sizes and options that are not allowed, and for more queries than keys.
+    d_head: width of a head, even.   base: pair i turns by base^(-2i / d_head) per position.
+    layout: "halves" pairs entry i with i + d_head / 2 (HuggingFace), "interleaved"
+    neighbours (the paper).
+    stretch: positions are divided by it (position interpolation, Chen et al. 2023).   No
+    parameters.
+    Raises ValueError or TypeError for sizes and options that are not allowed, and for more
+    queries than keys.
     """
 
     def __init__(self, d_head, base=10000.0, layout="halves", stretch=1.0):
         super().__init__()
-        _check_sizes(d_head=d_head)
-        _check_layout(layout)
-        _check_positive(base=base, stretch=stretch)
-        if d_head % 2:
-            raise ValueError(f"d_head must be even, since entries are turned in pairs, got {d_head}")
+        refuse.rotary(d_head, base, layout, stretch)
         self.d_head, self.base, self.layout, self.stretch = d_head, base, layout, stretch
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both turned, and the mask as it was.
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both turned, and the mask as it
+        was.
 
-        For self-attention: the queries are the last T of S places. (Cross-attention with T ≤ S is not noticed.)
-        A cache must hold keys that are not turned yet, as that of lesson 06 does: all S are turned here.
+        For self-attention: the queries are the last T of S positions. (Cross-attention with
+        T ≤ S is not noticed.) A cache must hold keys that are not turned yet, as that of
+        lesson 06 does: all S are turned here.
         """
-        _check_scheme(query, key, mask)
+        refuse.scheme(query, key, mask)
         return self.rotate(query, key.size(-2) - query.size(-2)), self.rotate(key), mask
 
     def rotate(self, x, offset=0):
-        """x (..., T, d_head) → turned as at places `offset` to `offset` + T - 1."""
-        _check_rows(x, self.d_head)
-        if type(offset) is not int:
-            raise TypeError(f"offset must be a whole number, got {offset!r}")
-        dtype = torch.promote_types(x.dtype, torch.float32)                     # no angle in half precision
-        places = torch.arange(offset, offset + x.size(-2), device=x.device, dtype=dtype) / self.stretch
+        """x (..., T, d_head) → turned as at positions offset … offset + T - 1."""
+        refuse.rotated(x, self.d_head, offset)
+        dtype = torch.promote_types(x.dtype, torch.float32)     # no angle in half precision
+        positions = torch.arange(offset, offset + x.size(-2), device=x.device, dtype=dtype)
         i = torch.arange(self.d_head // 2, device=x.device, dtype=dtype)
-        angles = places[:, None] * self.base ** (-2 * i / self.d_head)          # (T, d_head / 2)
-        cos, sin = angles.cos(), angles.sin()
-        a, b = x.chunk(2, dim=-1) if self.layout == "halves" else (x[..., 0::2], x[..., 1::2])
+        angles = positions[:, None] / self.stretch * self.base ** (-2 * i / self.d_head)
+        cos, sin = angles.cos(), angles.sin()                       # (T, d_head / 2)
+
+        halves = self.layout == "halves"
+        a, b = x.chunk(2, dim=-1) if halves else (x[..., 0::2], x[..., 1::2])
         a, b = a * cos - b * sin, a * sin + b * cos
-        joined = torch.cat([a, b], dim=-1) if self.layout == "halves" else torch.stack([a, b], -1).flatten(-2)
-        return joined.to(x.dtype)
-
-
-def _check_scheme(query, key, mask, num_heads=None):
-    for name, x in (("query", query), ("key", key)):
-        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-            raise TypeError(f"{name} must be a floating-point tensor, got {_kind(x)}")
-        if x.dim() < 2:
-            raise ValueError(f"{name} must have shape (..., length, d_head), got {tuple(x.shape)}")
-    if num_heads is not None and (query.dim() < 3 or query.size(-3) != num_heads):
-        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got a query of {tuple(query.shape)}")
-    if query.size(-2) > key.size(-2):
-        raise ValueError("positions within attention are for self-attention: the queries are the last T of S "
-                         f"places, got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
-    if mask is not None:
-        _check_mask(mask, (*query.shape[:-1], key.size(-2)))
+        if halves:
+            return torch.cat([a, b], dim=-1).to(x.dtype)
+        return torch.stack([a, b], dim=-1).flatten(-2).to(x.dtype)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of-2
 def _offsets(query, key):
-    """Place of the key less place of the query, (T, S); the queries are the last T of S places."""
+    """Position of the key less that of the query, (T, S); the queries are the last T of S
+    positions."""
     T, S = query.size(-2), key.size(-2)
-    return torch.arange(S, device=key.device) - torch.arange(S - T, S, device=key.device)[:, None]
+    key_positions = torch.arange(S, device=key.device)
+    return key_positions - key_positions[S - T:, None]
 
 
 def _with_bias(bias, mask):
@@ -202,91 +190,102 @@ def _with_bias(bias, mask):
 
 
 class ALiBi(nn.Module):
-    """Lowers each score by a slope of its head for every place of distance (Press et al. 2022, §3).
+    """Lowers each score by a slope of its head for every position of distance (Press et al.
+    2022, §3).
 
-    The slopes of H heads, H a power of two, are 2^(-8/H), 2^(-16/H), … 2^-8; for other H the paper's code fills
-    up with every second slope of the next power. No parameters. Called as `RotaryEmbedding` is. (The paper has
-    it for causal attention; without a causal mask, places after a query are lowered as those before it.)
+    The slopes of H heads, H a power of two, are 2^(-8/H), 2^(-16/H), … 2^-8; for other H
+    the paper's code fills up with every second slope of the next power. No parameters and
+    no stored table. Called as `RotaryEmbedding` is. The paper has it for causal attention;
+    without a causal mask, positions after a query are lowered as those before it.
     """
 
     def __init__(self, num_heads):
         super().__init__()
-        _check_sizes(num_heads=num_heads)
-        power = 2 ** int(math.log2(num_heads))
+        refuse.sizes(num_heads=num_heads)
+        self.num_heads = num_heads
+
+    @property
+    def slopes(self):
+        """One for each head, (num_heads,), in the default dtype and on the default
+        device."""
+        power = 2 ** int(math.log2(self.num_heads))
         slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
-        slopes += [2 ** (-4 * (2 * h + 1) / power) for h in range(num_heads - power)]
-        self.register_buffer("slopes", torch.tensor(slopes), persistent=False)
+        slopes += [2 ** (-4 * (2 * h + 1) / power) for h in range(self.num_heads - power)]
+        return torch.tensor(slopes)
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less the penalty."""
-        _check_scheme(query, key, mask, len(self.slopes))
-        distance = _offsets(query, key).abs().to(self.slopes.dtype)
-        return query, key, _with_bias(-self.slopes[:, None, None] * distance[None, None], mask)
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less
+        the penalty."""
+        refuse.scheme(query, key, mask, self.num_heads)
+        slopes = self.slopes.to(query.device)
+        distance = _offsets(query, key).abs().to(slopes.dtype)
+        return query, key, _with_bias(-slopes[:, None, None] * distance[None, None], mask)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add
 class RelativePositionBias(nn.Module):
-    """Adds to each score a learned number for head and bucket of distance (T5; Raffel et al. 2020, §2.1).
+    """Adds to each score a learned number for head and bucket of distance (T5; Raffel et
+    al. 2020, §2.1).
 
-    num_buckets: numbers a head has.   max_distance: from here on at the latest, all distances share one.
-    bidirectional: half of the buckets are for keys before the query, half for keys after it; else all for those
-    before (a causal mask is still needed). Starts at 0, as if there were no positions. (T5 shares one among its
-    layers, and does not divide scores by √d_head.)
-    Parameters: num_buckets × num_heads. Raises ValueError or TypeError for what does not fit.
+    num_buckets: numbers a head has.   max_distance: from here on at the latest, all
+    distances share one.
+    bidirectional: half of the buckets are for keys before the query, half for keys after
+    it; otherwise all are for those before, and a causal mask is still needed. Its
+    num_buckets × num_heads parameters start at 0, as if there were no positions. T5 shares
+    them among its layers, and does not divide scores by √d_head.
+    Raises ValueError or TypeError for what does not fit.
     """
 
     def __init__(self, num_heads, num_buckets=32, max_distance=128, bidirectional=True):
         super().__init__()
-        _check_sizes(num_heads=num_heads, num_buckets=num_buckets, max_distance=max_distance)
-        if type(bidirectional) is not bool:
-            raise TypeError(f"bidirectional must be True or False, got {bidirectional!r}")
-        one_side = num_buckets // 2 if bidirectional else num_buckets
-        if one_side < 2 or num_buckets % (1 + bidirectional) or max_distance <= one_side // 2:
-            raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance "
-                             "more than half the buckets of a side, got "
-                             f"num_buckets = {num_buckets}, max_distance = {max_distance}")
-        self.num_buckets, self.max_distance, self.bidirectional = num_buckets, max_distance, bidirectional
+        refuse.buckets(num_heads, num_buckets, max_distance, bidirectional)
+        self.num_buckets, self.max_distance = num_buckets, max_distance
+        self.bidirectional = bidirectional
         self.bias = nn.Embedding(num_buckets, num_heads)
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus the bias."""
-        _check_scheme(query, key, mask, self.bias.embedding_dim)
-        bias = self.bias(self.bucket(_offsets(query, key)))                         # (T, S, H)
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus
+        the bias."""
+        refuse.scheme(query, key, mask, self.bias.embedding_dim)
+        bias = self.bias(self.bucket(_offsets(query, key)))                      # (T, S, H)
         return query, key, _with_bias(bias.permute(2, 0, 1)[None], mask)
 
     def bucket(self, offset):
-        """offset: whole numbers, place of the key less place of the query → the number of its bucket."""
-        _check_whole("offset", offset)
+        """offset: integers, position of the key less that of the query → the number of its
+        bucket."""
+        refuse.integers("offset", offset)
         buckets = self.num_buckets // 2 if self.bidirectional else self.num_buckets
         first = buckets * (offset > 0) if self.bidirectional else 0
         distance = offset.abs() if self.bidirectional else (-offset).clamp(min=0)
-        exact = buckets // 2                                            # so many have a bucket of their own
+        exact = buckets // 2                              # these have a bucket of their own
         growth = (distance.clamp(min=1) / exact).log() / math.log(self.max_distance / exact)
         shared = (exact + (growth * (buckets - exact)).long()).clamp(max=buckets - 1)
         return first + torch.where(distance < exact, distance, shared)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionkeys-nn-module-add
 class RelativePositionKeys(nn.Module):
-    """Adds a learned vector for its distance to each key, as that query sees it (Shaw et al. 2018, §3.1–3.2).
+    """Adds to each key a learned vector for its distance, as that query sees it (Shaw et
+    al. 2018, §3.1).
 
-    (Their second table, for values, is left out: without it their models did as well, §4.3.)
-    d_head: width of a head; all heads share the vectors.   max_distance: larger distances count as this one.
-    Starts at 0, as if there were no positions. Parameters: (2 max_distance + 1) × d_head.
+    Their second table, for values, is left out: without it their models did as well (§4.3).
+    d_head: width of a head; all heads share the vectors.   max_distance: larger ones count
+    as this one. Its (2 max_distance + 1) × d_head parameters start at 0, as if there were
+    no positions; in a model `initialise` then draws them like every embedding.
     """
 
     def __init__(self, d_head, max_distance=16):
         super().__init__()
-        _check_sizes(d_head=d_head, max_distance=max_distance)
+        refuse.sizes(d_head=d_head, max_distance=max_distance)
         self.max_distance = max_distance
         self.keys = nn.Embedding(2 * max_distance + 1, d_head)
         nn.init.zeros_(self.keys.weight)
 
     def forward(self, query, key, mask=None):
-        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus the bias."""
-        _check_scheme(query, key, mask)
-        if query.size(-1) != self.keys.embedding_dim:
-            raise ValueError(f"query must have d_head = {self.keys.embedding_dim}, got {tuple(query.shape)}")
-        row = _offsets(query, key).clamp(-self.max_distance, self.max_distance) + self.max_distance
-        scores = query @ self.keys.weight.T / math.sqrt(query.size(-1))                     # (B, H, T, rows)
-        bias = scores.gather(-1, row.expand(*scores.shape[:-1], -1))                        # (B, H, T, S)
+        """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask plus
+        the bias."""
+        refuse.scheme(query, key, mask, d_head=self.keys.embedding_dim)
+        farthest = self.max_distance
+        row = _offsets(query, key).clamp(-farthest, farthest) + farthest
+        scores = query @ self.keys.weight.T / math.sqrt(query.size(-1))    # (B, H, T, rows)
+        bias = scores.gather(-1, row.expand(*scores.shape[:-1], -1))          # (B, H, T, S)
         return query, key, _with_bias(bias, mask)

@@ -5,6 +5,7 @@ what is allowed. A part that loses its `refuse` line does the same as before wit
 *Values* in tensors are looked at only where they can be: not while a program is traced, compiled, exported or mapped.
 """
 
+import inspect
 import math
 from numbers import Integral, Real
 
@@ -99,13 +100,321 @@ def token_id(name, value, vocab_size):
 # ---- Attention and its masks (lessons 01 and 02)
 
 
+def attention(query, key, value, mask, dropout_probability):
+    """Floating-point tensors (..., length, width) of one dtype whose sizes fit, and a mask that fits their scores."""
+    for name, tensor in (("query", query), ("key", key), ("value", value)):
+        floating_point(name, tensor)
+        if tensor.dim() < 2:
+            raise ValueError(f"{name} must have at least two dimensions, (..., length, width), got {tuple(tensor.shape)}")
+    dtypes = (query.dtype, key.dtype, value.dtype)
+    if len(set(dtypes)) > 1 and not torch.is_autocast_enabled(query.device.type):
+        raise TypeError(f"query, key and value must share one dtype, got {', '.join(map(str, dtypes))}")
+    if query.size(-1) != key.size(-1) or query.size(-1) == 0:
+        raise ValueError(f"query and key must have the same width d_k of at least 1, got {query.size(-1)} and {key.size(-1)}")
+    if key.size(-2) != value.size(-2):
+        raise ValueError(f"key and value must have the same length S, got {key.size(-2)} and {value.size(-2)}")
+    dropout(dropout_probability)
+    try:
+        batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    except RuntimeError:
+        raise ValueError(f"the leading dimensions of query {tuple(query.shape)}, key {tuple(key.shape)} and value "
+                         f"{tuple(value.shape)} do not broadcast") from None
+    if mask is not None:
+        mask_of_scores(mask, (*batch, query.size(-2), key.size(-2)))
+
+
+def floating_point(name, tensor):
+    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+        raise TypeError(f"{name} must be a floating-point tensor, got {kind_of(tensor)}")
+
+
+def mask_of_scores(mask, shape):
+    """Boolean or floating point, and broadcasts to the scores, (..., T, S)."""
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool and not mask.is_floating_point():
+        raise TypeError("mask must be a tensor, boolean (True = may attend) or floating point (added to the scores), "
+                        f"got {kind_of(mask)}")
+    sizes_here = zip(reversed(mask.shape), reversed(shape))
+    if mask.dim() > len(shape) or any(size not in (1, expected) for size, expected in sizes_here):
+        raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores, (..., T, S) = {tuple(shape)}")
+
+
+def causal_lengths(T, S):
+    if not (is_integer(T) and is_integer(S)):
+        raise TypeError(f"causal_mask needs integers 0 ≤ T ≤ S, got T = {T!r}, S = {S!r}")
+    if not 0 <= T <= S:
+        raise ValueError(f"causal_mask needs integers 0 ≤ T ≤ S, got T = {T!r}, S = {S!r}")
+
+
+def padding(input_ids, pad_id):
+    integers("input_ids", input_ids)
+    number("pad_id", pad_id)
+    if input_ids.dim() != 2:
+        raise ValueError(f"input_ids must have shape (B, S), got {tuple(input_ids.shape)}")
+
+
+def integers(name, tensor):
+    if kind_of(tensor) not in INTEGERS:
+        raise TypeError(f"{name} must be a tensor of integers, got {kind_of(tensor)}")
+
+
+def heads(d_model, num_heads, positions=None):
+    """Heads that divide the width, and a position scheme that can be called."""
+    sizes(d_model=d_model, num_heads=num_heads)
+    if d_model % num_heads:
+        raise ValueError(f"num_heads must divide d_model, got d_model = {d_model}, num_heads = {num_heads}")
+    if positions is not None and not callable(positions):
+        raise TypeError(f"positions must be a scheme such as RotaryEmbedding(d_head), got {positions!r}")
+
+
+def multi_head(layer, query, key, value, mask, cache, is_causal):
+    """Three tensors (B, length, d_model), a mask of two or four dimensions for the scores, cached keys counted."""
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if not isinstance(x, torch.Tensor) or x.dim() != 3 or x.size(-1) != layer.d_model:
+            given = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
+            raise ValueError(f"{name} must be a tensor of shape (B, length, {layer.d_model}), got {given}")
+        floating_point(name, x)
+    if key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0):
+        raise ValueError("query, key and value must have the same batch size, key and value the same length, "
+                         f"got {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}")
+    if cache is not None and not hasattr(cache, "extend"):
+        raise TypeError(f"cache must be that of one layer, cache.layers[k], got a {type(cache).__name__}")
+    S = key.size(1) + getattr(cache, "length", 0)
+    if is_causal and query.size(1) > S:
+        raise ValueError(f"is_causal needs at least as many keys as queries, got {query.size(1)} queries and {S} keys")
+    if mask is None:
+        return
+    if isinstance(mask, torch.Tensor) and mask.dim() not in (2, 4):
+        raise ValueError(f"mask must have two dimensions, (T, S), or four, (B, H, T, S) with 1 for all, got "
+                         f"{tuple(mask.shape)}; a mask (B, T, S) needs an axis for heads: mask[:, None]")
+    if cache is None or hasattr(cache, "length"):
+        mask_of_scores(mask, (query.size(0), layer.num_heads, query.size(1), S))
+
+
+def without_attention(model, layers):
+    """A model to record must contain a MultiHeadAttention."""
+    if not layers:
+        raise ValueError(f"{type(model).__name__} contains no MultiHeadAttention to record")
+
+
 # ---- Positions (lesson 03)
+
+LAYOUTS = ("interleaved", "halves")
+
+
+def frequencies(base, layout, stretch=1.0):
+    choice("layout", layout, LAYOUTS)
+    positive(base=base, stretch=stretch)
+
+
+def sinusoids(positions, d_model, base, layout):
+    instance("positions", positions, torch.Tensor)
+    sizes(d_model=d_model)
+    frequencies(base, layout)
+
+
+def added_positions(table, x, offset, left_padding):
+    """x (..., T, d_model), positions up to offset + T - 1 that the table has, and left_padding (B,) of integers."""
+    vectors(x, table.d_model, at_least=2)
+    if not is_integer(offset) or offset < 0 or offset + x.size(-2) > table.max_seq_len:
+        raise ValueError("offset must be an integer of at least 0, and offset + T at most max_seq_len = "
+                         f"{table.max_seq_len}, got offset = {offset!r}, T = {x.size(-2)}")
+    if left_padding is not None:
+        integers("left_padding", left_padding)
+        if x.dim() != 3 or left_padding.shape != x.shape[:1]:
+            raise ValueError(f"left_padding must have shape (B,) for x of shape (B, T, d_model), got "
+                             f"{tuple(left_padding.shape)} and {tuple(x.shape)}")
+
+
+def rotary(d_head, base, layout, stretch):
+    sizes(d_head=d_head)
+    frequencies(base, layout, stretch)
+    if d_head % 2:
+        raise ValueError(f"d_head must be even, since entries are turned in pairs, got {d_head}")
+
+
+def rotated(x, d_head, offset):
+    vectors(x, d_head, at_least=2)
+    if not is_integer(offset):
+        raise TypeError(f"offset must be an integer, got {offset!r}")
+
+
+def scheme(query, key, mask, num_heads=None, d_head=None):
+    """Self-attention's queries and keys, (..., length, d_head): the queries are the last T of S positions."""
+    for name, x in (("query", query), ("key", key)):
+        floating_point(name, x)
+        if x.dim() < 2:
+            raise ValueError(f"{name} must have shape (..., length, d_head), got {tuple(x.shape)}")
+    if num_heads is not None and (query.dim() < 3 or query.size(-3) != num_heads):
+        raise ValueError(f"this scheme is made for num_heads = {num_heads}, got a query of {tuple(query.shape)}")
+    if d_head is not None and query.size(-1) != d_head:
+        raise ValueError(f"query must have d_head = {d_head}, got {tuple(query.shape)}")
+    if query.size(-2) > key.size(-2):
+        raise ValueError("positions within attention are for self-attention: the queries are the last T of S positions, "
+                         f"got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
+    if mask is not None:
+        mask_of_scores(mask, (*query.shape[:-1], key.size(-2)))
+
+
+def buckets(num_heads, num_buckets, max_distance, bidirectional):
+    sizes(num_heads=num_heads, num_buckets=num_buckets, max_distance=max_distance)
+    instance("bidirectional", bidirectional, bool)
+    one_side = num_buckets // 2 if bidirectional else num_buckets
+    if one_side < 2 or num_buckets % (1 + bidirectional) or max_distance <= one_side // 2:
+        raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than half the "
+                         f"buckets of a side, got num_buckets = {num_buckets}, max_distance = {max_distance}")
 
 
 # ---- Blocks (lesson 04)
 
 
+def vectors(x, width, at_least=1):
+    """A floating-point tensor (..., width) with at least so many dimensions."""
+    floating_point("x", x)
+    if x.dim() < at_least or x.size(-1) != width:
+        raise ValueError(f"x must have shape ({'..., T' if at_least > 1 else '...'}, {width}), got {tuple(x.shape)}")
+
+
+def norm(d_model, eps):
+    sizes(d_model=d_model)
+    number("eps", eps)
+    if not eps > 0:
+        raise ValueError(f"eps must be above 0, got {eps!r}")
+
+
+def feed_forward(d_model, d_ff, activation, activations, dropout_probability):
+    sizes(d_model=d_model, **({} if d_ff is None else {"d_ff": d_ff}))
+    choice("activation", activation, activations)
+    dropout(dropout_probability)
+
+
+def memory(block, memory, memory_mask):
+    """A memory belongs to a block with cross-attention, and to no other."""
+    if (memory is None) == (block.cross_attention is not None):
+        raise ValueError("a memory belongs to a block with cross_attention=True, and to no other: this has "
+                         f"{memory is None}, and memory is {'missing' if memory is None else 'given'}")
+    if memory is None and memory_mask is not None:
+        raise ValueError("memory_mask was given without a memory")
+
+
+def block_costs(d_model, d_ff, norm="layer", n=1, batch=1, memory_length=None, cached=0):
+    sizes(d_model=d_model, n=n, batch=batch, **({} if d_ff is None else {"d_ff": d_ff}))
+    sizes(at_least=0, memory_length=0 if memory_length is None else memory_length, cached=cached)
+    choice("norm", norm, ("layer", "rms"))
+
+
 # ---- Token ids, masks of real tokens, models (lessons 05 and 06)
+
+POSITIONS = ("none", "sinusoidal", "learned", "rotary", "relative", "alibi")
+BLOCK_OPTIONS = ("activation", "norm", "norm_first", "bias", "eps")
+
+
+def embedding(vocab_size, d_model, max_seq_len, positions, num_segments, dropout_probability):
+    sizes(vocab_size=vocab_size, d_model=d_model, max_seq_len=max_seq_len)
+    sizes(at_least=0, num_segments=num_segments)
+    choice("positions", positions, POSITIONS)
+    dropout(dropout_probability)
+
+
+def tokens(embedding, input_ids, segment_ids=None, offset=0):
+    """Ids (B, T) of the vocabulary, not more than there are positions; segments only where the model has some."""
+    token_ids("input_ids", input_ids, embedding.words.num_embeddings)
+    sizes(at_least=0, offset=offset)
+    if offset + input_ids.size(1) > embedding.max_seq_len:
+        raise ValueError(f"max_seq_len is {embedding.max_seq_len}, got {offset + input_ids.size(1)} tokens")
+    if segment_ids is not None:
+        if embedding.segments is None:
+            raise ValueError("segment_ids were given, but this model has num_segments=0")
+        token_ids("segment_ids", segment_ids, embedding.segments.num_embeddings, input_ids.shape)
+
+
+def token_ids(name, ids, vocab_size, shape=None):
+    """Integers from 0 to vocab_size - 1, of this shape, or of any shape (B, T) that is not empty."""
+    if kind_of(ids) not in (torch.int64, torch.int32):
+        raise TypeError(f"{name} must be a tensor of int64 or int32, got {kind_of(ids)}")
+    if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
+        allowed = "(B, T) with at least one token" if shape is None else tuple(shape)
+        raise ValueError(f"{name} must have shape {allowed}, got {tuple(ids.shape)}")
+    found = extremes(ids)
+    if found and (found[0] < 0 or found[1] >= vocab_size):
+        raise ValueError(f"{name} must lie from 0 to {vocab_size - 1}, got {found[0]} to {found[1]}")
+
+
+def real_mask(name, mask, shape):
+    """A mask of real tokens: of this shape, boolean, or integers 1 and 0."""
+    if kind_of(mask) not in (torch.bool, torch.int64, torch.int32):
+        raise TypeError(f"{name} must be a tensor of booleans, int64 or int32, True or 1 = a real token, got {kind_of(mask)}")
+    if mask.shape != torch.Size(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(mask.shape)}")
+    found = None if mask.dtype == torch.bool else extremes(mask)
+    if found and (found[0] < 0 or found[1] > 1):
+        raise ValueError(f"{name} must be 1 for a real token and 0 for padding, got {found[0]} to {found[1]}")
+
+
+def position_scheme(positions, d_model, num_heads, max_seq_len):
+    choice("positions", positions, POSITIONS)
+    heads(d_model, num_heads)
+    sizes(max_seq_len=max_seq_len)
+
+
+def stack(model, vocab_size, num_layers, pad_id, block, allowed=BLOCK_OPTIONS):
+    """Sizes of a stack of blocks, its pad_id, and options that a block has."""
+    sizes(vocab_size=vocab_size, num_layers=num_layers)
+    token_id("pad_id", pad_id, vocab_size)
+    options(model, block, allowed)
+
+
+def options(model, given, allowed):
+    """Only options that are known: nothing that was asked for is ignored."""
+    unknown = [name for name in given if name not in allowed]
+    if unknown:
+        named = [name for name in inspect.signature(model).parameters if name not in ("block", "stack")]
+        raise TypeError(f"{model.__name__} has no argument {', '.join(unknown)}; it has {', '.join([*named, *allowed])}")
+
+
+def head(encoder, dropout_probability=0.0, **given):
+    """An encoder to stand on, and sizes of what stands on it."""
+    instance("encoder", encoder, torch.nn.Module)
+    sizes(**given)
+    dropout(dropout_probability)
+
+
+def hiding(input_ids, mask_id, vocab_size, share, protected):
+    sizes(vocab_size=vocab_size)
+    sizes(at_least=0, mask_id=mask_id)
+    number("share", share)
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    if not isinstance(protected, (list, tuple, range)) or not all(map(is_integer, protected)):
+        raise TypeError(f"protected must be a list of ids, got {protected!r}")
+    if kind_of(input_ids) not in (torch.int64, torch.int32):
+        raise TypeError(f"input_ids must be a tensor of int64 or int32, got {kind_of(input_ids)}")
+
+
+def bio_tags(tags):
+    if isinstance(tags, (str, torch.Tensor)) or not (hasattr(tags, "__iter__") and hasattr(tags, "__len__")):
+        raise TypeError(f"tags must be a list of BIO tags, got {tags!r}")
+    for position, tag in enumerate(tags):
+        if tag != "O" and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-") or len(tag) < 3):
+            raise ValueError(f'a tag must be "O", "B-…" or "I-…", got {tag!r} at {position}')
+
+
+def tag_lists(predicted, gold):
+    for name, texts in (("predicted", predicted), ("gold", gold)):
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(tags, (list, tuple)) for tags in texts):
+            raise TypeError(f"{name} must be a list of tags for each text, got {texts!r}")
+    lengths = [[len(tags) for tags in texts] for texts in (predicted, gold)]
+    if lengths[0] != lengths[1]:
+        raise ValueError(f"predicted and gold must have the same lengths, got {lengths[0]} and {lengths[1]}")
+
+
+def different_tied_tensors(given):
+    """Names of one tied parameter → the tensors that a state dict has for it: they must be equal."""
+    tensors = list(given.values())
+    for name, tensor in list(given.items())[1:]:
+        known = not (tensor.is_meta or tensors[0].is_meta)
+        if tensor.shape != tensors[0].shape or known and not torch.equal(tensor, tensors[0].to(tensor)):
+            raise ValueError(f"this model has one tensor for {' and '.join(given)}, but the state dict has different ones: load it "
+                             "into a model that does not tie them")
 
 
 # ---- Generation and its cache (lesson 06)

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .attention import _check_number, _check_type
+from ._shim import _check_number, _check_type, _check_whole, _kind
 from .decoder import (KeyValueCache, TransformerDecoder, _as_boolean, _check_id,
                                         _described)
-from .encoder import TransformerEncoder, _check_ids
-from .positions import _check_sizes
+from ._shim import _check_ids
+from .encoder import TransformerEncoder
+from ._shim import _check_sizes
 
 
 class Transformer(nn.Module):

@@ -20,8 +20,8 @@ import sys
 import torch
 import torch.distributed as dist
 
-from .attention import _check_number, _check_type
-from .positions import _check_sizes
+from ._shim import _check_number, _check_type, _check_whole, _kind
+from ._shim import _check_sizes
 
 
 def _whole_numbers(name, numbers):
