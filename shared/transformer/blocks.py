@@ -119,25 +119,21 @@ class FeedForward(nn.Module):
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #class-transformerblock-nn-module-self-at
 class TransformerBlock(nn.Module):
-    """Self-attention, cross-attention if wanted, feed-forward; each with a residual and a
-    norm.
+    """Self-attention, cross-attention if wanted, feed-forward; each with residual and norm.
 
-    norm_first=True: x + f(norm(x)), pre-norm; False: norm(x + f(x)), post-norm (lesson 04).
-    d_ff, activation: see `FeedForward`.   norm, eps: see `make_norm`.   positions: see
-    lesson 03.
+    norm_first: x + f(norm(x)), pre-norm; otherwise norm(x + f(x)), post-norm.
     """
 
     def __init__(self, d_model, num_heads, d_ff=None, dropout=0.0, activation="relu",
                  norm="layer", norm_first=True, cross_attention=False, bias=True,
                  positions=None, eps=None):
         super().__init__()
-        self.norm_first = norm_first
-        self.self_attention = MultiHeadAttention(
-            d_model, num_heads, dropout, bias, positions)
+        attention, self.norm_first = (d_model, num_heads, dropout, bias), norm_first
+        self.self_attention = MultiHeadAttention(*attention, positions)
         self.self_attention_norm = make_norm(d_model, norm, bias, eps)
         self.cross_attention = self.cross_attention_norm = None
         if cross_attention:
-            self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout, bias)
+            self.cross_attention = MultiHeadAttention(*attention)
             self.cross_attention_norm = make_norm(d_model, norm, bias, eps)
         self.feed_forward = FeedForward(d_model, d_ff, activation, dropout, bias)
         self.feed_forward_norm = make_norm(d_model, norm, bias, eps)
@@ -145,19 +141,15 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x, mask=None, memory=None, memory_mask=None, cache=None,
                 memory_cache=None, is_causal=False):
-        """x (B, T, d_model), memory (B, S, d_model) if there is cross-attention → (B, T,
-        d_model).
-
-        The masks and caches are those of the two attentions, see `MultiHeadAttention`.
-        """
+        """x (B, T, d_model), memory (B, S, d_model) to attend to → (B, T, d_model)."""
         refuse.memory(self, memory, memory_mask)
         update, _ = self.self_attention(
-            self._before(self.self_attention_norm, x), mask=mask, need_weights=False,
-            cache=cache, is_causal=is_causal)
+            self._before(self.self_attention_norm, x), None, None, mask,
+            need_weights=False, cache=cache, is_causal=is_causal)
         x = self._after(self.self_attention_norm, x + self.dropout(update))
         if memory is not None:
             update, _ = self.cross_attention(
-                self._before(self.cross_attention_norm, x), memory, mask=memory_mask,
+                self._before(self.cross_attention_norm, x), memory, memory, memory_mask,
                 need_weights=False, cache=memory_cache)
             x = self._after(self.cross_attention_norm, x + self.dropout(update))
         update = self.feed_forward(self._before(self.feed_forward_norm, x))
@@ -168,9 +160,6 @@ class TransformerBlock(nn.Module):
 
     def _after(self, norm, x):
         return x if self.norm_first else norm(x)
-
-    def extra_repr(self):
-        return f"norm_first={self.norm_first}"
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #def-block-parameters-d-model-d
 def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bias=True):

@@ -36,13 +36,11 @@ def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-sinusoidalpositionalencoding-nn-mo-2
 class SinusoidalPositionalEncoding(nn.Module):
-    """Adds sinusoids to the words: one fixed vector for each position (Vaswani et al. 2017,
-    §3.5).
+    """Adds sinusoids to the words, a fixed vector for each position (Vaswani 2017, §3.5).
 
     max_seq_len: the number of positions.   base, layout: as in `sinusoids`.
-    stretch: positions are divided by it.   No parameters and no stored table: what is
-    computed where it is needed cannot be rounded, moved or lost with the module.
-    Raises ValueError or TypeError for sizes and options that are not allowed.
+    stretch: positions are divided by it.   There are no parameters, and no table is stored:
+    what is computed where it is needed cannot be rounded, moved or lost with the module.
     """
 
     def __init__(self, d_model, max_seq_len=1024, base=10000.0, layout="interleaved",
@@ -56,8 +54,7 @@ class SinusoidalPositionalEncoding(nn.Module):
     def forward(self, x, offset=0, left_padding=None):
         """x (..., T, d_model) → x plus the encodings of positions offset … offset + T - 1.
 
-        left_padding (B,): how many tokens before each text are padding; its first token has
-        position 0.
+        left_padding (B,): the padding before each text; its first token has position 0.
         """
         refuse.added_positions(self, x, offset, left_padding)
         if left_padding is None:
@@ -67,9 +64,8 @@ class SinusoidalPositionalEncoding(nn.Module):
 
     def rows(self, start, end, device=None):
         """The encodings of positions start … end - 1, (end - start, d_model)."""
-        positions = torch.arange(start, end, dtype=torch.float64, device="cpu")
-        table = sinusoids(positions / self.stretch, self.d_model, self.base, self.layout)
-        return table.to(device)
+        positions = torch.arange(start, end, dtype=torch.float64, device="cpu") / self.stretch
+        return sinusoids(positions, self.d_model, self.base, self.layout).to(device)
 
     @property
     def table(self):
@@ -78,8 +74,7 @@ class SinusoidalPositionalEncoding(nn.Module):
 
 
 def _positions(x, offset, left_padding=None):
-    """The positions of x (..., T, d_model): (T,), or (B, T) where each text begins
-    elsewhere."""
+    """The positions of x (..., T, d_model): (T,), or (B, T) where texts begin after padding."""
     positions = torch.arange(x.size(-2), device=x.device) + offset
     if left_padding is None:
         return positions
