@@ -317,5 +317,3 @@ def _read_tokenizer(path):
     if not same:
         raise ValueError(f"{path} must number bytes, then merges in their order, then special tokens")
     return pairs, special
-
-
