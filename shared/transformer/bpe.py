@@ -1,7 +1,7 @@
-"""Byte-pair encoding, the fast and the exact part of it: pre-tokenizing, learning merges, tokenizer files. Written by hand.
+"""Byte-pair encoding, its fast and its exact parts: pre-tokenizing, learning merges, tokenizer files. Written by hand.
 
-`BPETokenizer`, which a lesson builds, calls what is here in one line each. Learning and merging with a queue give the
-same as the lesson's short functions. Files are those of the library `tokenizers`; what they hold is honoured or refused.
+`BPETokenizer`, which a lesson builds, calls what is here in one line each. Learning and merging with a queue equal the
+lesson's short functions. Files are those of the library `tokenizers`: every field is honoured or refused.
 """
 
 import bisect
@@ -21,10 +21,10 @@ __all__ = ["pre_tokenize", "learn_merges"]
 
 # ---- Pieces: words, numbers, other signs and white space, which no merge crosses
 
-# Letters and numbers of Unicode 15 and 16, which Python 3.11 (Unicode 14) does not know yet: first, last, and whether it is
-# a letter (L) or a number (N). They are the code points that the reference, the library `tokenizers` 0.23, takes for a letter
-# or a number and `unicodedata` 14.0 does not; a test compares all code points. A Python whose Unicode is newer than 16 may
-# know letters that the reference does not know.
+# Letters (L) and numbers (N) that came with Unicode 15 and 16, as ranges from the first to the last code point. Python
+# 3.11 knows Unicode 14 alone. The table lists all code points that the reference, the library `tokenizers` 0.23, takes for a
+# letter or a number, and `unicodedata` 14.0 does not; in all others they agree, and a test compares every code point.
+# A Python with a Unicode newer than 16 may know letters that the reference does not know.
 NEWER_THAN_UNICODE_14 = """
     1C89-1C8A L   A7CB-A7CD L   A7DA-A7DC L   105C0-105F3 L 10D40-10D49 N 10D4A-10D65 L 10D6F-10D85 L 10EC2-10EC4 L
     1123F-11240 L 11380-11389 L 1138B-1138B L 1138E-1138E L 11390-113B5 L 113B7-113B7 L 113D1-113D1 L 113D3-113D3 L
@@ -42,7 +42,7 @@ _PIECE = re.compile(" ?(?:L+|N+|o+)|[ s]+(?![^ s])|[ s]+")                  # of
 @functools.cache
 def kind_of_character(character):
     """"L": a letter, "N": a number, " ": a space, "s": other white space, "o": all else; on every Python the same."""
-    if character.isspace() and not "\x1c" <= character <= "\x1f":           # these four are white space for Python alone
+    if character.isspace() and not "\x1c" <= character <= "\x1f":         # these four are white space for Python alone
         return " " if character == " " else "s"
     code = ord(character)
     place = bisect.bisect(_NEWER, (code, 0x110000)) - 1
@@ -55,8 +55,8 @@ def kind_of_character(character):
 def pre_tokenize(text):
     """text → pieces, which no merge crosses: words, numbers, other signs, each with the space before it; white space.
 
-    A list of str that joined give the text. The rule is GPT-2's (Radford et al. 2019, §2.2): letters and numbers are those
-    of Unicode 16, and English endings such as 's are pieces.   Raises TypeError for what is not a text.
+    A list of str that joined give the text. The rule is GPT-2's (Radford et al. 2019, §2.2): letters and numbers are
+    those of Unicode 16, and English endings such as 's are pieces.   Raises TypeError for what is not a text.
     """
     refuse.instance("text", text, str)
     kinds, pieces, start = "".join(map(kind_of_character, text)), [], 0
@@ -77,7 +77,7 @@ def counted_pieces(texts):
 
 
 def split_at(text, names):
-    """The text in parts: the names that stand in it, and what is between them. Where two names begin, the longer counts."""
+    """The text in parts: names that stand in it, the longest that begins at a position, and what is between them."""
     if not names:
         return [text]
     longest_first = sorted(names, key=len, reverse=True)
@@ -86,12 +86,13 @@ def split_at(text, names):
 
 # ---- Bytes, and how files show them
 
-# Numbers 0 to 255 are the bytes: first those that are a visible character by themselves, then the others. A file shows a
-# byte as one character: the visible ones as themselves, the others as U+0100 and so on; a space is Ġ.
+# Numbers 0 to 255 are the bytes: first those that are a visible character by themselves, then the others. A file shows
+# a byte as one character: the visible ones as themselves, the others as U+0100 and so on; a space is Ġ.
 _VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 BYTES = _VISIBLE + [byte for byte in range(256) if byte not in _VISIBLE]
 _NUMBER = {byte: number for number, byte in enumerate(BYTES)}
-_SHOWN = {byte: chr(byte if number < len(_VISIBLE) else 256 + number - len(_VISIBLE)) for number, byte in enumerate(BYTES)}
+_SHOWN = {byte: chr(byte if number < len(_VISIBLE) else 256 + number - len(_VISIBLE))
+          for number, byte in enumerate(BYTES)}
 
 
 def byte_ids(piece):
@@ -116,12 +117,13 @@ def readable(tokenizer, ids):
 
 
 class Pieces:
-    """Piece → its ids: remembered, since words occur again and again, up to MOST of them.
+    """Piece → its ids. Up to MOST pieces are remembered, since words occur again and again.
 
-    merge: the lesson's `apply_merges`, for all but long pieces.   made: {pair: the number it becomes}.   ids: number → id.
+    merge: the lesson's `apply_merges`, for all but long pieces.   made: {pair: the number it becomes}.
+    ids: the id of each number.
     """
 
-    MOST, LONG = 100_000, 100
+    MOST, LONG = 100_000, 30
 
     def __init__(self, merge, made, ids):
         self.merge, self.made, self.ids, self.seen = merge, made, ids, {}
@@ -159,9 +161,9 @@ def apply_merges_in_long(ids, made):
 def learn_merges(pieces, num_merges):
     """The merges of byte-pair encoding: each joins the most frequent pair by then (Sennrich et al. 2016, §3.2).
 
-    pieces: {piece: how often it occurs}.   Returns at most num_merges pairs; the k-th, from 0, makes the number 256 + k.
-    Of equally frequent pairs the one with the smaller numbers comes first.
-    Only the pairs of the words that a merge changes are counted again.   Raises TypeError and ValueError for other arguments.
+    pieces: {piece: how often it occurs}.   Returns at most num_merges pairs; the k-th, from 0, makes the id 256 + k.
+    Of equally frequent pairs the smaller one is merged. Only pairs of words that a merge changes are counted again.
+    Raises TypeError and ValueError for other pieces and numbers.
     """
     refuse.pieces(pieces, num_merges)
     words = [(byte_ids(piece), count) for piece, count in pieces.items() if count]
@@ -218,8 +220,8 @@ def _merged(word, pair, new):
 
 _AROUND = {"version": "1.0", "truncation": None, "padding": None, "normalizer": None, "post_processor": None}
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-_MODEL = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None,
-          "fuse_unk": False, "byte_fallback": False, "ignore_merges": False}
+_MODEL = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+          "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False}
 _ADDED = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 
@@ -229,7 +231,8 @@ def write_tokenizer(tokenizer, path):
     path, ids = pathlib.Path(path), tokenizer._piece_ids.ids
     names = readable(tokenizer, list(range(tokenizer.vocab_size)))
     merges = [[names[ids[left]], names[ids[right]]] for left, right in tokenizer.merges]
-    added = [{"id": number, "content": name} | _ADDED for name, number in sorted(tokenizer.special.items(), key=lambda pair: pair[1])]
+    in_order = sorted(tokenizer.special, key=tokenizer.special.get)
+    added = [{"id": tokenizer.special[name], "content": name} | _ADDED for name in in_order]
     vocabulary = {name: number for number, name in enumerate(names)}
     content = _AROUND | {"added_tokens": added, "pre_tokenizer": _BYTE_LEVEL, "decoder": _BYTE_LEVEL,
                          "model": _MODEL | {"vocab": vocabulary, "merges": merges}}
@@ -242,11 +245,12 @@ def write_tokenizer(tokenizer, path):
 
 
 def read_tokenizer(path):
-    """A tokenizer.json, a vocab.json with the merges.txt beside it, or a folder → merges, special, ids for `BPETokenizer`.
+    """A tokenizer.json, a vocab.json with its merges.txt, or a folder → merges, special, ids for `BPETokenizer`.
 
-    Of a folder the tokenizer.json is read, or the other two where there is none, and what tokenizer_config.json,
-    special_tokens_map.json and added_tokens.json say of tokens. Raises ValueError for every field that would change ids or
-    texts and that byte-level byte-pair encoding as here does not have, and for a vocabulary that its merges do not make.
+    In a folder, tokenizer.json comes first; what tokenizer_config.json, special_tokens_map.json and added_tokens.json
+    say of tokens is read as well. Tokens in angle or square brackets that no merge makes are special, named or not.
+    Raises ValueError, with its name, for a field that would change ids or texts in a way that `BPETokenizer` does
+    not have, and for a vocabulary that its merges do not make.
     """
     # the files
     path = pathlib.Path(path)
@@ -264,7 +268,7 @@ def read_tokenizer(path):
     merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in content["model"]["merges"]]
     refuse.file_of_merges(path, vocabulary, merges, alphabet)
     refuse.added_tokens(folder or path, added, named, vocabulary)
-    vocabulary = vocabulary | {token["content"]: token["id"] for token in added}
+    vocabulary |= {token["content"]: token["id"] for token in added}
     names = alphabet + [left + right for left, right in merges]
     numbers = {name: number for number, name in enumerate(names)}
     special = sorted(vocabulary.keys() - numbers.keys(), key=vocabulary.get)

@@ -164,18 +164,21 @@ def vocabulary(merges, special, ids):
     if not isinstance(merges, (list, tuple)):
         raise TypeError(f"merges must be a list of pairs of ids, got {merges!r}")
     for rank, pair in enumerate(merges):
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(type(n) is int or is_integer(n) for n in pair):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise TypeError(f"merge {rank} must be a pair of ids, got {pair!r}")
-        if not (0 <= pair[0] < 256 + rank and 0 <= pair[1] < 256 + rank):
-            raise ValueError(f"merge {rank} must join ids from 0 to {255 + rank}, got {pair!r}")
+        for number in pair:
+            if type(number) is not int and not is_integer(number):          # the first is fast, for files of 50,000
+                raise TypeError(f"merge {rank} must be a pair of ids, got {pair!r}")
+            if not 0 <= number < 256 + rank:
+                raise ValueError(f"merge {rank} must join ids from 0 to {255 + rank}, got {pair!r}")
     if ids is None:
         return
     if not isinstance(ids, (list, tuple)) or not all(is_integer(number) for number in ids):
         raise TypeError(f"ids must be a list of integers, or None, got {ids!r}")
     size = 256 + len(merges) + len(special)
     if sorted(ids) != list(range(size)):
-        raise ValueError(f"ids must hold each integer from 0 to {size - 1} once, for 256 bytes, {len(merges)} merges and "
-                         f"{len(special)} special tokens, got {len(ids)} of them")
+        raise ValueError(f"ids must hold each integer from 0 to {size - 1} once, for 256 bytes, {len(merges)} merges "
+                         f"and {len(special)} special tokens, got {len(ids)} of them")
 
 
 def equal_tokens(tokens, special, shown):
@@ -184,7 +187,8 @@ def equal_tokens(tokens, special, shown):
         seen = set()
         twice = next(token for token in tokens if token in seen or seen.add(token))
         raise ValueError(f"each merge must make a new token, got two that make {twice!r}")
-    names = set(map(shown, tokens)) if special else ()
+    lengths = set(map(len, special))
+    names = {shown(token) for token in tokens if len(token) in lengths}
     for name in special:
         if name in names:
             raise ValueError(f"special tokens must not be named as ordinary ones, got {name!r}")
@@ -202,7 +206,8 @@ def tokenizer_training(texts, vocab_size, special):
 
 def pieces(counted, num_merges):
     """{text: how often it occurs}, and a number of merges."""
-    if not isinstance(counted, dict) or not all(isinstance(piece, str) and is_integer(count) for piece, count in counted.items()):
+    if not isinstance(counted, dict) or not all(isinstance(piece, str) for piece in counted) or not all(
+            map(is_integer, counted.values())):
         raise TypeError(f"pieces must be {{text: how often it occurs, an integer}}, got {counted!r}")
     if min(counted.values(), default=0) < 0:
         raise ValueError(f"pieces must occur 0 times or more, got {min(counted.values())}")
@@ -210,8 +215,8 @@ def pieces(counted, num_merges):
     sizes(at_least=0, num_merges=num_merges)
 
 
-BPE_FIELDS = {"type": (("BPE",), "BPE"), "dropout": ((None, 0), "null"), "continuing_subword_prefix": ((None, ""), "empty"),
-              "end_of_word_suffix": ((None, ""), "empty"), "ignore_merges": ((None, False), "false")}
+BPE_FIELDS = {"type": (("BPE",), "BPE"), "dropout": ((None, 0), "null"), "ignore_merges": ((None, False), "false"),
+              "continuing_subword_prefix": ((None, ""), "empty"), "end_of_word_suffix": ((None, ""), "empty")}
 BPE_WITHOUT_EFFECT = ("unk_token", "fuse_unk", "byte_fallback")             # every byte is known: nothing is unknown
 TOKENIZER_FIELDS = ("version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
                     "decoder", "model")
@@ -239,7 +244,7 @@ def tokenizer_json(path, content):
         raise ValueError(f"{path}: version must be '1.0', got {version!r}")
     for field in content:
         if field not in TOKENIZER_FIELDS:
-            raise ValueError(f"{path}: unknown field {field!r}, which may change ids; known are {', '.join(TOKENIZER_FIELDS)}")
+            raise ValueError(f"{path}: unknown field {field!r}, which may change ids")
     for field, harmless, allowed in (
             ("truncation", lambda part: part is None, "null"),
             ("padding", lambda part: part is None, "null"),
@@ -297,7 +302,8 @@ def _byte_level(component):
 def _splits_as_gpt2(component):
     if parts := _parts(component):
         return len(parts) == 1 and _splits_as_gpt2(parts[0])
-    return _byte_level(component) and component.get("add_prefix_space") is False and component.get("use_regex", True) is True
+    plain = _byte_level(component) and component.get("use_regex", True) is True
+    return plain and component.get("add_prefix_space") is False
 
 
 def _adds_nothing(component):
@@ -307,7 +313,7 @@ def _adds_nothing(component):
         return all(map(_adds_nothing, parts or []))
     if isinstance(component, dict) and component.get("type") == "TemplateProcessing":
         single = component.get("single")
-        return isinstance(single, list) and len(single) == 1 and isinstance(single[0], dict) and list(single[0]) == ["Sequence"]
+        return isinstance(single, list) and [list(part) for part in single if isinstance(part, dict)] == [["Sequence"]]
     return _byte_level(component)
 
 
@@ -320,12 +326,12 @@ def file_of_merges(path, vocab, merges, alphabet):
         raise ValueError(f"{path}: vocab must hold all 256 bytes, and lacks {len(missing)}, the first {missing[0]!r}")
     known = set(alphabet)
     for rank, merge in enumerate(merges):
-        if not isinstance(merge, list) or len(merge) != 2 or not all(isinstance(name, str) for name in merge):
+        if not isinstance(merge, list) or len(merge) != 2:
             raise ValueError(f"{path}: merge {rank} must be of two tokens, got {merge!r}")
-        joined = merge[0] + merge[1]
         for name in merge:
-            if name not in known:
-                raise ValueError(f"{path}: merge {rank} joins {name!r}, which is no byte, and which no merge before it makes")
+            if not isinstance(name, str) or name not in known:
+                raise ValueError(f"{path}: merge {rank} joins {name!r}, neither a byte nor made before")
+        joined = merge[0] + merge[1]
         if joined in known:
             raise ValueError(f"{path}: merge {rank} makes {joined!r} a second time")
         if joined not in vocab:
@@ -343,8 +349,8 @@ def file_beside_tokenizer(path, content):
     if content.get("errors", "replace") != "replace":
         raise ValueError(f"{path}: errors must be 'replace', got {content['errors']!r}")
     if content.get("tokenizer_class") not in TOKENIZER_CLASSES:
-        raise ValueError(f"{path}: tokenizer_class must be one of {', '.join(map(str, TOKENIZER_CLASSES[1:]))}, since others "
-                         f"may add ids, got {content['tokenizer_class']!r}")
+        raise ValueError(f"{path}: tokenizer_class must be one of {', '.join(TOKENIZER_CLASSES[1:])}, since others may "
+                         f"add ids, got {content['tokenizer_class']!r}")
 
 
 def added_tokens(path, added, named, vocab):
@@ -360,13 +366,13 @@ def added_tokens(path, added, named, vocab):
     for token in added:
         name, number = token["content"], token.get("id")
         if token.get("special") is not True:
-            raise ValueError(f"{path}: the added token {name!r} is not special, so that it would be a token in every text; "
-                             "special tokens alone are supported")
+            raise ValueError(f"{path}: special of the added token {name!r} must be true, got {token.get('special')!r}: "
+                             "it would be a token in every text")
         if type(number) is not int or ids.setdefault(name, number) != number:
             raise ValueError(f"{path}: the added token {name!r} must have one id, got {number!r} and {ids.get(name)!r}")
     for token in named:
         if token["content"] not in ids:
-            raise ValueError(f"{path}: the special token {token['content']!r} is named, and has no id in vocab or added_tokens")
+            raise ValueError(f"{path}: the special token {token['content']!r} has no id in vocab or added_tokens")
     _overlapping(path, [token for token in added + named if token["content"] in ids])
 
 
@@ -375,9 +381,10 @@ def _overlapping(path, tokens):
     first = {token["content"] for token in tokens if token.get("normalized") is False}
     for late in {token["content"] for token in tokens if token.get("normalized")} - first:
         for name in first:
-            ends = any(late[-size:] == name[:size] or name[-size:] == late[:size] for size in range(1, min(len(late), len(name)) + 1))
+            sizes_of_overlap = range(1, min(len(late), len(name)) + 1)
+            ends = any(late[-size:] == name[:size] or name[-size:] == late[:size] for size in sizes_of_overlap)
             if ends or late in name or name in late:
-                raise ValueError(f"{path}: normalized differs between the added tokens {late!r} and {name!r}, which can overlap")
+                raise ValueError(f"{path}: normalized differs between added tokens that overlap, {late!r} and {name!r}")
 
 
 def file_of_tokens(path, special, known, made, looks_special):
@@ -387,15 +394,14 @@ def file_of_tokens(path, special, known, made, looks_special):
             raise ValueError(f"{path}: special tokens must not be named as ordinary ones, got {name!r}")
     for name in special:
         if name not in known and not looks_special.fullmatch(name):
-            raise ValueError(f"{path}: vocab holds {name!r}, which is no byte, which no merge makes, and which added_tokens "
-                             "does not name")
+            raise ValueError(f"{path}: vocab holds {name!r}, which no merge makes and added_tokens does not name")
 
 
 def file_of_ids(path, ids):
     """Ids from 0 on, without a gap, each once."""
     if sorted(ids) != list(range(len(ids))):
         wrong = next(number for number, given in enumerate(sorted(ids)) if given != number)
-        raise ValueError(f"{path}: ids must be 0 to {len(ids) - 1}, each once; {sorted(ids)[wrong]} stands where {wrong} must")
+        raise ValueError(f"{path}: ids must be 0 to {len(ids) - 1}, each once, got {sorted(ids)[wrong]}, not {wrong}")
 
 
 # ---- Optimisation, training, checkpoints (lesson 08)

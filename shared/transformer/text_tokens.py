@@ -24,12 +24,12 @@ class CharTokenizer:
         self._ids = {character: number for number, character in enumerate(self.characters)}
 
     def encode(self, text):
-        """text → its ids, (T,) int64. Raises ValueError for a character that is not in the vocabulary."""
+        """text → its ids, (T,) int64. Raises ValueError for unknown characters."""
         refuse.unknown_characters(text, self._ids)
         return torch.tensor([self._ids[character] for character in text], dtype=torch.int64)
 
     def decode(self, ids):
-        """ids (T,), a tensor or a list → the text. Raises ValueError for ids out of range."""
+        """ids (T,), tensor or list → the text. Raises ValueError for ids out of range."""
         numbers = ids.tolist() if hasattr(ids, "tolist") else ids
         refuse.ids_to_decode(numbers, self.vocab_size)
         return "".join(self.characters[number] for number in numbers)
@@ -44,7 +44,7 @@ from . import bpe, refuse
 
 # %% ../../notebooks/08_training.ipynb #transformer-tokenizers-def-merge-pair-id-2
 def merge_pair(ids, pair, new):
-    """The list `ids` with every `pair` of neighbours, from the left, replaced by the id `new`."""
+    """The list `ids` with every `pair` of neighbours, from the left, replaced by `new`."""
     left, right = pair
     merged = []
     for number in ids:
@@ -56,9 +56,9 @@ def merge_pair(ids, pair, new):
 
 
 def apply_merges(ids, made):
-    """Merge in the list `ids` while there is a pair to merge, each time the pair learned first.
+    """Merge pairs in the list `ids` until there are none, the pair learned first at first.
 
-    made: {pair: the id it becomes}; the smallest of these ids belongs to the pair learned first.
+    made: {pair: the id it becomes}; the smallest of these ids is of the pair learned first.
     The list is read once for each merge: the time grows with the square of its length.
     """
     while len(ids) > 1:
@@ -72,9 +72,9 @@ def apply_merges(ids, made):
 def learn_merges_by_recounting(pieces, num_merges):
     """The merges of byte-pair encoding, by their definition (Sennrich et al. 2016, §3.2).
 
-    pieces: {piece: how often it occurs}.   Returns at most num_merges pairs of ids; the k-th, from 0,
-    makes the id 256 + k. Of equally frequent pairs, the one with the smaller ids is merged.
-    All pairs are counted again after each merge; `learn_merges` finds the same merges faster.
+    pieces: {piece: how often it occurs}.   Returns at most num_merges pairs of ids;
+    the k-th, from 0, makes the id 256 + k. Of equally frequent pairs the smaller is merged.
+    All pairs are counted again after each merge; `learn_merges` is faster, and equal.
     """
     refuse.pieces(pieces, num_merges)
     words = [(bpe.byte_ids(piece), count) for piece, count in pieces.items() if count]
@@ -114,7 +114,7 @@ class BytePairVocabulary:
         self.tokens = [token for _, token in sorted(zip(ids, tokens))]
         self.special = dict(zip(special, ids[256 + len(merges):]))
         made = {pair: 256 + rank for rank, pair in enumerate(self.merges)}
-        self._piece_ids = bpe.Pieces(apply_merges, made, ids)               # piece → ids, remembered
+        self._piece_ids = bpe.Pieces(apply_merges, made, ids)       # remembers: piece → ids
 
     def decode(self, ids, skip_special=False):
         """ids (T,), a tensor or a list → the text; bytes that are not UTF-8 become U+FFFD.
@@ -127,12 +127,13 @@ class BytePairVocabulary:
         kept = [self.tokens[number] for number in numbers if number not in left_out]
         return b"".join(kept).decode("utf-8", "replace")
 
+    def readable(self, ids):
+        """ids (T,) → one str a token, one character a byte; a space is Ġ, as in GPT-2."""
+        return bpe.readable(self, ids)
+
 # %% ../../notebooks/08_training.ipynb #transformer-tokenizers-class-bpetokenize
 class BPETokenizer(BytePairVocabulary):
-    """Byte-level byte-pair encoding, as GPT-2's: it encodes any text, and decoding gives it back.
-
-    It is made of merges and special tokens as `BytePairVocabulary`, trained, or loaded.
-    """
+    """Byte-level byte-pair encoding, as GPT-2's: any text is encoded, and comes back."""
 
     @classmethod
     def train(cls, texts, vocab_size, special=()):
@@ -145,9 +146,9 @@ class BPETokenizer(BytePairVocabulary):
         return cls(bpe.learn_merges(pieces, vocab_size - 256 - len(special)), special)
 
     def encode(self, text, allow_special=False):
-        """text → its ids, (T,) int64. Raises ValueError for half a character (a lone surrogate).
+        """text → its ids, (T,) int64. Raises ValueError for half a character (a surrogate).
 
-        allow_special: a special token's name in the text becomes that token; otherwise it is text.
+        allow_special: the name of a special token becomes that token; otherwise it is text.
         """
         refuse.text(text)
         ids = []
@@ -159,18 +160,11 @@ class BPETokenizer(BytePairVocabulary):
                     ids += self._piece_ids(piece)
         return torch.tensor(ids, dtype=torch.int64)
 
-    def readable(self, ids):
-        """ids (T,) → one str a token, one character a byte, as in GPT-2's files: a space is Ġ."""
-        return bpe.readable(self, ids)
-
     def save(self, path):
-        """Write a tokenizer.json, which the library `tokenizers` also reads: all of it or nothing."""
+        """Write a tokenizer.json for this class and for the library `tokenizers`."""
         bpe.write_tokenizer(self, path)
 
     @classmethod
     def load(cls, path):
-        """Read a tokenizer.json, a vocab.json with its merges.txt, or a folder with such files.
-
-        Raises ValueError, with the field's name, for files of tokenizers of another kind.
-        """
+        """Read a tokenizer.json, a vocab.json with its merges.txt, or a folder of these."""
         return cls(*bpe.read_tokenizer(path))
