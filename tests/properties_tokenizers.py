@@ -17,6 +17,7 @@ TEXTS = [
     "Zwei Männer üben – größer, “quoted”…", "à côté de l'été", "日本語のテキスト 123", "\u00a0no\u00a0break\u2003wide\u3000",
     "e\u0301 and \u00e9", "½ and ² and Ⅷ and ٣٤, 1½Ⅷ2²", "🙂🙂 👩‍👩‍👧 flags 🇩🇪", "_under_score__", "#$%!? ...!!!  ", "\x00\x01\x7f\x1c\x1d\x85\x0b\x0c",
     "'s's 'sit 't", "a\u200bb\ufeffc", "aaaaaaa aaaa aaa aa", "x" * 300, "नमस्ते दुनिया", "שלום עולם", "mixedЖ9z_Z", "<pad>text<end>",
+    "a\U00031350b \U0001E4D0x 1\U00011F50 \U000323B0y \U0001E5FB2",                                     # of Unicode 15 and 16, and beside them
 ]
 CORPUS = [text for text in TEXTS if "<" not in text] * 2 + ["the cat sat on the mat, the cats sat there", "low lower lowest new newer newest wide wider"] * 3
 
@@ -30,7 +31,10 @@ def words(seed, number=60):
 def library(texts=None, vocab_size=300, path=None):
     """HuggingFace's tokenizer, trained on texts or read from a file."""
     if path:
-        return Tokenizer.from_file(str(path))
+        try:
+            return Tokenizer.from_file(str(path))
+        except Exception as error:                          # that is all that the library says
+            raise AssertionError(f"the library does not read {path}: {error}") from error
     made = Tokenizer(models.BPE())
     made.pre_tokenizer, made.decoder = BYTE_LEVEL, decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
