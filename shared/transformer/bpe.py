@@ -260,8 +260,9 @@ def read_tokenizer(path):
         path = folder / ("tokenizer.json" if (folder / "tokenizer.json").exists() else "vocab.json")
     content = _vocab_and_merges(path) if re.search(r"(vocab\.json|merges\.txt)$", path.name) else _json(path)
     refuse.tokenizer_json(path, content)
-    added, named = _tokens_of_folder(folder) if folder else ([], [])
-    added += content.get("added_tokens", [])
+    added = content.get("added_tokens", [])
+    beside, named = _tokens_beside(folder, added) if folder else ([], [])
+    added = added + beside
 
     # special tokens: all that are neither bytes nor made by a merge
     vocabulary, alphabet = content["model"]["vocab"], [shown([byte]) for byte in BYTES]
@@ -300,8 +301,8 @@ def _vocab_and_merges(path):
     return {"pre_tokenizer": _BYTE_LEVEL, "decoder": _BYTE_LEVEL, "model": {"vocab": vocabulary, "merges": merges}}
 
 
-def _tokens_of_folder(folder):
-    """The tokens with an id, and those that are named as special, in the files beside a tokenizer."""
+def _tokens_beside(folder, added):
+    """The tokens with an id, and those that are named as special, in the files beside a tokenizer with its added tokens."""
     files = {name: _json(folder / name) if (folder / name).exists() else {}
              for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")}
     for name, content in files.items():
@@ -309,16 +310,16 @@ def _tokens_of_folder(folder):
     config, names, ids = files.values()
     named = [token for part in (config, names) for field, value in part.items()
              if field.endswith(("_token", "_special_tokens")) for token in _named(value)]
-    known = {token["content"] for token in named}
-    added = [token | {"id": int(number)} for number, token in config.get("added_tokens_decoder", {}).items()]
-    return added + [{"content": name, "id": number, "special": name in known} for name, number in ids.items()], named
+    listed = [token | {"id": int(number)} for number, token in config.get("added_tokens_decoder", {}).items()]
+    known = {token["content"] for token in named} | {token["content"] for token in added + listed if token.get("special")}
+    return listed + [{"content": name, "id": number, "special": name in known} for name, number in ids.items()], named
 
 
 def _named(value):
     """Tokens in a field such as "pad_token": a name, a token with its options, or several of them."""
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return [{"content": value}]
-    if isinstance(value, dict) and "content" in value:
+    if isinstance(value, dict) and isinstance(value.get("content"), str):
         return [value]
     several = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [token for one in several for token in _named(one)]

@@ -254,8 +254,8 @@ def tokenizer_json(path, content):
             ("decoder", _byte_level, "ByteLevel")):
         if not harmless(content.get(field)):
             raise ValueError(f"{path}: {field} must be {allowed}, got {_component(content.get(field))}")
-    if not isinstance(added, list):
-        raise ValueError(f"{path}: added_tokens must be a list, got {added!r}")
+    if not isinstance(added, list) or not all(map(_is_token, added)):
+        raise ValueError(f"{path}: added_tokens must be a list of objects with a content, got {added!r}")
 
     # the model
     for field, value in model.items():
@@ -268,6 +268,11 @@ def tokenizer_json(path, content):
         if not isinstance(model.get(field), kind):
             raise ValueError(f"{path} is no tokenizer.json of byte-pair encoding: {field} of the model must be a "
                              f"{kind.__name__}, got {type(model.get(field)).__name__}")
+
+
+def _is_token(token):
+    """Whether an entry of added_tokens has a name, that is not empty."""
+    return isinstance(token, dict) and isinstance(token.get("content"), str) and token["content"] != ""
 
 
 def _parts(component):
@@ -346,6 +351,9 @@ def file_beside_tokenizer(path, content):
     for field in ("add_prefix_space", "add_bos_token", "add_eos_token", "do_lower_case"):
         if content.get(field):
             raise ValueError(f"{path}: {field} must be false, got {content[field]!r}")
+    listed = content.get("added_tokens_decoder", {})
+    if not isinstance(listed, dict) or not all(number.isdecimal() and _is_token(listed[number]) for number in listed):
+        raise ValueError(f"{path}: added_tokens_decoder must be {{id: an object with a content}}, got {listed!r}")
     if content.get("errors", "replace") != "replace":
         raise ValueError(f"{path}: errors must be 'replace', got {content['errors']!r}")
     if content.get("tokenizer_class") not in TOKENIZER_CLASSES:
@@ -357,19 +365,17 @@ def added_tokens(path, added, named, vocab):
     """Added tokens are special, have one id each, and no options that change the text around them."""
     ids = dict(vocab)
     for token in added + named:
-        name = token.get("content") if isinstance(token, dict) else None
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"{path}: added_tokens must be objects with a content, got {token!r}")
         for option in ("single_word", "lstrip", "rstrip"):
             if token.get(option):
-                raise ValueError(f"{path}: {option} of the added token {name!r} must be false, got {token[option]!r}")
+                raise ValueError(f"{path}: {option} of the added token {token['content']!r} must be false, got "
+                                 f"{token[option]!r}")
     for token in added:
         name, number = token["content"], token.get("id")
         if token.get("special") is not True:
             raise ValueError(f"{path}: special of the added token {name!r} must be true, got {token.get('special')!r}: "
                              "it would be a token in every text")
         if type(number) is not int or ids.setdefault(name, number) != number:
-            raise ValueError(f"{path}: the added token {name!r} must have one id, got {number!r} and {ids.get(name)!r}")
+            raise ValueError(f"{path}: {name!r} in added_tokens must have one id, got {number!r} and {ids.get(name)!r}")
     for token in named:
         if token["content"] not in ids:
             raise ValueError(f"{path}: the special token {token['content']!r} has no id in vocab or added_tokens")
@@ -401,7 +407,8 @@ def file_of_ids(path, ids):
     """Ids from 0 on, without a gap, each once."""
     if sorted(ids) != list(range(len(ids))):
         wrong = next(number for number, given in enumerate(sorted(ids)) if given != number)
-        raise ValueError(f"{path}: ids must be 0 to {len(ids) - 1}, each once, got {sorted(ids)[wrong]}, not {wrong}")
+        raise ValueError(f"{path}: ids of vocab and added_tokens must be 0 to {len(ids) - 1}, each once, got "
+                         f"{sorted(ids)[wrong]} in place of {wrong}")
 
 
 # ---- Optimisation, training, checkpoints (lesson 08)
