@@ -146,6 +146,13 @@ def test_what_changes_nothing_beside_a_tokenizer(tmp_path):
     agree(BPETokenizer.load(tmp_path), Tokenizer.from_file(str(path)))
 
 
+def test_loading_builds_one_tokenizer(tmp_path, monkeypatch):
+    built, build = [], BPETokenizer.__init__
+    monkeypatch.setattr(BPETokenizer, "__init__", lambda *given: built.append(1) or build(*given))
+    BPETokenizer.load(written(tmp_path, content(tmp_path)))
+    assert len(built) == 1
+
+
 def test_no_tokenizer(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xff{")
     refused(ValueError, "a.json is not JSON in UTF-8", lambda: BPETokenizer.load(tmp_path / "a.json"))

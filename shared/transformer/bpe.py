@@ -22,8 +22,8 @@ __all__ = ["pre_tokenize", "learn_merges"]
 # ---- Pieces: words, numbers, other signs and white space, which no merge crosses
 
 # Letters (L) and numbers (N) that came with Unicode 15 and 16, as ranges from the first to the last code point. Python
-# 3.11 knows Unicode 14 alone. The table lists all code points that the reference, the library `tokenizers` 0.23, takes for a
-# letter or a number, and `unicodedata` 14.0 does not; in all others they agree, and a test compares every code point.
+# 3.11 knows Unicode 14 alone. The table lists all code points that the reference, the library `tokenizers` 0.23, takes
+# for a letter or a number, and `unicodedata` 14.0 does not; in all others they agree, and a test compares every code point.
 # A Python with a Unicode newer than 16 may know letters that the reference does not know.
 NEWER_THAN_UNICODE_14 = """
     1C89-1C8A L   A7CB-A7CD L   A7DA-A7DC L   105C0-105F3 L 10D40-10D49 N 10D4A-10D65 L 10D6F-10D85 L 10EC2-10EC4 L
@@ -302,7 +302,7 @@ def _vocab_and_merges(path):
 
 
 def _tokens_beside(folder, added):
-    """The tokens with an id, and those that are named as special, in the files beside a tokenizer with its added tokens."""
+    """The tokens with an id, and those named as special, in the files beside a tokenizer that has these added tokens."""
     files = {name: _json(folder / name) if (folder / name).exists() else {}
              for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")}
     for name, content in files.items():
