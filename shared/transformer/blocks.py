@@ -146,19 +146,20 @@ class TransformerBlock(nn.Module):
         update, _ = self.self_attention(
             self._before(self.self_attention_norm, x), None, None, mask,
             need_weights=False, cache=cache, is_causal=is_causal)
-        x = self._after(self.self_attention_norm, x + self.dropout(update))
+        x = self._after(self.self_attention_norm, x, update)
         if memory is not None:
             update, _ = self.cross_attention(
                 self._before(self.cross_attention_norm, x), memory, memory, memory_mask,
                 need_weights=False, cache=memory_cache)
-            x = self._after(self.cross_attention_norm, x + self.dropout(update))
+            x = self._after(self.cross_attention_norm, x, update)
         update = self.feed_forward(self._before(self.feed_forward_norm, x))
-        return self._after(self.feed_forward_norm, x + self.dropout(update))
+        return self._after(self.feed_forward_norm, x, update)
 
     def _before(self, norm, x):
         return norm(x) if self.norm_first else x
 
-    def _after(self, norm, x):
+    def _after(self, norm, x, update):
+        x = x + self.dropout(update)                    # the sub-layer writes into the stream
         return x if self.norm_first else norm(x)
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #def-block-parameters-d-model-d
