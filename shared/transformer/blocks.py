@@ -119,10 +119,8 @@ class FeedForward(nn.Module):
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #class-transformerblock-nn-module-self-at
 class TransformerBlock(nn.Module):
-    """Self-attention, cross-attention if wanted, feed-forward; each with residual and norm.
-
-    norm_first: x + f(norm(x)), pre-norm; otherwise norm(x + f(x)), post-norm.
-    """
+    """Self-attention, cross-attention if wanted, feed-forward, each with residual and norm:
+    x + f(norm(x)) if norm_first (pre-norm), otherwise norm(x + f(x)) (post-norm)."""
 
     def __init__(self, d_model, num_heads, d_ff=None, dropout=0.0, activation="relu",
                  norm="layer", norm_first=True, cross_attention=False, bias=True,
@@ -159,8 +157,11 @@ class TransformerBlock(nn.Module):
         return norm(x) if self.norm_first else x
 
     def _after(self, norm, x, update):
-        x = x + self.dropout(update)                    # the sub-layer writes into the stream
+        x = x + self.dropout(update)                # the sub-layer writes into the stream
         return x if self.norm_first else norm(x)
+
+    def extra_repr(self):
+        return f"norm_first={self.norm_first}"
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #def-block-parameters-d-model-d
 def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bias=True):

@@ -22,8 +22,8 @@ class TransformerEncoder(nn.Module):
     """An embedding, and blocks in which every token sees every other (Vaswani 2017, §3.1).
 
     positions: a scheme by name (lesson 03).   scale, num_segments, embedding_norm: see
-    `TokenEmbedding`.   pad_id: tokens with this id are padding.   block: activation (here by
-    default "gelu"), norm, norm_first, bias and eps of `TransformerBlock`; see there.
+    `TokenEmbedding`.   pad_id: tokens with this id are padding.   block: activation (by
+    default "gelu" here), norm, norm_first, bias and eps of `TransformerBlock`; see there.
     """
 
     def __init__(self, vocab_size, d_model=512, num_layers=6, num_heads=8, d_ff=None,
@@ -33,8 +33,9 @@ class TransformerEncoder(nn.Module):
         refuse.stack(type(self), vocab_size, num_layers, pad_id, block)
         self.vocab_size, self.d_model, self.pad_id = vocab_size, d_model, pad_id
         self.eps, block = block.get("eps"), {"activation": "gelu"} | block
-        self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale,
-                                        num_segments, embedding_norm, dropout, self.eps or 1e-5)
+        self.embedding = TokenEmbedding(
+            vocab_size, d_model, max_seq_len, positions, scale, num_segments, embedding_norm,
+            dropout, 1e-5 if self.eps is None else self.eps)
         self.blocks = nn.ModuleList()
         for _ in range(num_layers):
             scheme = position_scheme(positions, d_model, num_heads, max_seq_len, True)
@@ -58,6 +59,7 @@ class TransformerEncoder(nn.Module):
 
     def real_tokens(self, input_ids, attention_mask=None):
         """(B, T) booleans, True for a real token: as attention_mask or else pad_id says."""
+        refuse.real_tokens(input_ids, attention_mask)
         real = real_tokens(input_ids, attention_mask, self.pad_id)
         return torch.ones_like(input_ids, dtype=torch.bool) if real is None else real
 
@@ -65,7 +67,8 @@ class TransformerEncoder(nn.Module):
 # bert-base-uncased (Devlin et al. 2019), without its pooler
 BERT_BASE = dict(vocab_size=30522, d_model=768, num_layers=12, num_heads=12, d_ff=3072,
                  max_seq_len=512, dropout=0.1, activation="gelu", norm_first=False,
-                 positions="learned", num_segments=2, embedding_norm=True, eps=1e-12, pad_id=0)
+                 positions="learned", num_segments=2, embedding_norm=True, eps=1e-12,
+                 pad_id=0)
 
 # %% ../../notebooks/05_encoder.ipynb #class-tokentagger-nn-module-an-encoder
 class TokenTagger(nn.Module):

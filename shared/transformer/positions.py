@@ -64,7 +64,8 @@ class SinusoidalPositionalEncoding(nn.Module):
 
     def rows(self, start, end, device=None):
         """The encodings of positions start … end - 1, (end - start, d_model)."""
-        positions = torch.arange(start, end, dtype=torch.float64, device="cpu") / self.stretch
+        positions = torch.arange(start, end, dtype=torch.float64, device="cpu")
+        positions = positions / self.stretch
         return sinusoids(positions, self.d_model, self.base, self.layout).to(device)
 
     @property
@@ -201,8 +202,7 @@ class ALiBi(nn.Module):
 
     @property
     def slopes(self):
-        """One for each head, (num_heads,), in the default dtype and on the default
-        device."""
+        """One for each head, (num_heads,)."""
         power = 2 ** int(math.log2(self.num_heads))
         slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
         slopes += [2 ** (-4 * (2 * h + 1) / power) for h in range(self.num_heads - power)]
@@ -212,8 +212,9 @@ class ALiBi(nn.Module):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less
         the penalty."""
         refuse.scheme(query, key, mask, self.num_heads)
-        slopes = self.slopes.to(query.device)
-        distance = _offsets(query, key).abs().to(slopes.dtype)
+        dtype = torch.promote_types(query.dtype, torch.float32)
+        slopes = self.slopes.to(query.device, dtype)
+        distance = _offsets(query, key).abs().to(dtype)
         return query, key, _with_bias(-slopes[:, None, None] * distance[None, None], mask)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add
