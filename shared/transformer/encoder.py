@@ -33,9 +33,9 @@ class TransformerEncoder(nn.Module):
         refuse.stack(type(self), vocab_size, num_layers, pad_id, block)
         self.vocab_size, self.d_model, self.pad_id = vocab_size, d_model, pad_id
         self.eps, block = block.get("eps"), {"activation": "gelu"} | block
-        self.embedding = TokenEmbedding(
-            vocab_size, d_model, max_seq_len, positions, scale, num_segments, embedding_norm,
-            dropout, 1e-5 if self.eps is None else self.eps)
+        eps = 1e-5 if self.eps is None else self.eps
+        self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale,
+                                        num_segments, embedding_norm, dropout, eps)
         self.blocks = nn.ModuleList()
         for _ in range(num_layers):
             scheme = position_scheme(positions, d_model, num_heads, max_seq_len, True)
