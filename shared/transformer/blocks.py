@@ -102,7 +102,7 @@ class FeedForward(nn.Module):
     def __init__(self, d_model, d_ff=None, activation="relu", dropout=0.0, bias=True):
         super().__init__()
         refuse.feed_forward(d_model, d_ff, activation, ACTIVATIONS, dropout)
-        d_ff = 4 * d_model if d_ff is None else d_ff
+        d_ff = 4 * int(d_model) if d_ff is None else d_ff
         self.activation = activation
         self.to_hidden = nn.Linear(d_model, d_ff, bias=bias)
         self.to_output = nn.Linear(d_ff, d_model, bias=bias)
@@ -171,7 +171,8 @@ def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bi
     its own.
     """
     refuse.block_costs(d_model, d_ff, norm)
-    d_ff = 4 * d_model if d_ff is None else d_ff
+    d_model = int(d_model)                                  # NumPy's integers overflow
+    d_ff = 4 * d_model if d_ff is None else int(d_ff)
     attentions = 2 if cross_attention else 1
     attention = 4 * d_model * d_model + (4 * d_model if bias else 0)
     feed_forward = 2 * d_model * d_ff + (d_ff + d_model if bias else 0)
@@ -190,10 +191,12 @@ def block_flops(n, d_model, d_ff=None, memory_length=None, cached=0, batch=1):
     TypeError and ValueError for impossible sizes.
     """
     refuse.block_costs(d_model, d_ff, "layer", n, batch, memory_length, cached)
-    d_ff = 4 * d_model if d_ff is None else d_ff
+    n, d_model, cached = int(n), int(d_model), int(cached)  # NumPy's integers overflow
+    d_ff = 4 * d_model if d_ff is None else int(d_ff)
     flops = 8 * n * d_model ** 2 + 4 * n * (cached + n) * d_model + 4 * n * d_model * d_ff
     if memory_length is not None:
+        memory_length = int(memory_length)
         flops += 4 * n * d_model ** 2                               # queries and output
         flops += 4 * memory_length * d_model ** 2            # keys and values of the memory
         flops += 4 * n * memory_length * d_model               # scores, and values weighted
-    return batch * flops
+    return int(batch) * flops

@@ -6,8 +6,6 @@
 __all__ = ['BERT_BASE', 'TransformerEncoder', 'TokenTagger', 'SequenceClassifier', 'mask_tokens', 'MaskedLanguageModel']
 
 # %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch
-import copy
-
 import torch
 from torch import nn
 
@@ -32,7 +30,8 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         refuse.stack(type(self), vocab_size, num_layers, pad_id, block)
         self.vocab_size, self.d_model, self.pad_id = vocab_size, d_model, pad_id
-        self.eps, block = block.get("eps"), {"activation": "gelu"} | block
+        block = dict(activation="gelu", norm="layer", norm_first=True, bias=True) | block
+        self.eps = block.get("eps")
         eps = 1e-5 if self.eps is None else self.eps
         self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale,
                                         num_segments, embedding_norm, dropout, eps)
@@ -41,15 +40,13 @@ class TransformerEncoder(nn.Module):
             scheme = position_scheme(positions, d_model, num_heads, max_seq_len, True)
             self.blocks.append(TransformerBlock(d_model, num_heads, d_ff, dropout,
                                                 positions=scheme, **block))
-        last = self.blocks[-1]
-        self.norm = copy.deepcopy(last.feed_forward_norm) if last.norm_first else None
+        norm = make_norm(d_model, block["norm"], block["bias"], self.eps)
+        self.norm = norm if block["norm_first"] else None
         initialise(self)
 
     def forward(self, input_ids, attention_mask=None, segment_ids=None):
-        """input_ids, attention_mask (B, T), 1 = a real token → (B, T, d_model).
-
-        Padding may stand on either side; what comes out at padding means nothing.
-        """
+        """input_ids, attention_mask (B, T), 1 = a real token → (B, T, d_model). Padding may
+        stand on either side; what comes out at padding means nothing."""
         real = real_tokens(input_ids, attention_mask, self.pad_id)      # (B, T) or None
         x = self.embedding(input_ids, segment_ids, left_padding=left_padding_of(real))
         mask = None if real is None else real[:, None, None, :]         # hides keys
@@ -128,7 +125,7 @@ class SequenceClassifier(nn.Module):
         """x (B, T, d_model), real (B, T) booleans → (B, d_model): 0 for padding alone,
         except with "first"."""
         if self.pooling == "first":
-            return x[torch.arange(len(x), device=x.device), left_padding_of(real)]
+            return x[torch.arange(x.size(0), device=x.device), left_padding_of(real)]
         if self.pooling == "mean":
             total = x.masked_fill(~real[..., None], 0.0).sum(dim=1)
             return total / real.sum(dim=1, keepdim=True).clamp(min=1)

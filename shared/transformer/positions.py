@@ -270,7 +270,7 @@ class RelativePositionKeys(nn.Module):
         super().__init__()
         refuse.sizes(d_head=d_head, max_distance=max_distance)
         self.max_distance = max_distance
-        self.keys = nn.Embedding(2 * max_distance + 1, d_head)
+        self.keys = nn.Embedding(2 * int(max_distance) + 1, d_head)
         nn.init.zeros_(self.keys.weight)
 
     def forward(self, query, key, mask=None):

@@ -10,6 +10,7 @@ import math
 from numbers import Integral, Real
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SYMBOLS = (torch.SymInt, torch.SymFloat)
@@ -33,7 +34,7 @@ def extremes(tensor):
 
     That is so while torch.compile or torch.export trace, on the meta device, within vmap, FakeTensorMode and make_fx.
     """
-    if torch.compiler.is_compiling() or tensor.is_meta or tensor.numel() == 0:
+    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or tensor.is_meta or tensor.numel() == 0:
         return None
     try:
         lowest, highest = (value.item() for value in tensor.detach().aminmax())
