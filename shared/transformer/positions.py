@@ -71,7 +71,7 @@ class SinusoidalPositionalEncoding(nn.Module):
 
 
 def _positions(x, offset, left_padding=None):
-    """The positions of x (..., T, d_model): (T,), or (B, T) if texts begin after padding."""
+    """The positions of x (..., T, d_model): (T,), or (B, T) if padding is before."""
     positions = torch.arange(x.size(-2), device=x.device) + offset
     if left_padding is None:
         return positions
