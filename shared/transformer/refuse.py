@@ -10,6 +10,7 @@ import math
 from numbers import Integral, Real
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SYMBOLS = (torch.SymInt, torch.SymFloat)
@@ -33,7 +34,7 @@ def extremes(tensor):
 
     That is so while torch.compile or torch.export trace, on the meta device, within vmap, FakeTensorMode and make_fx.
     """
-    if torch.compiler.is_compiling() or tensor.is_meta or tensor.numel() == 0:
+    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or tensor.is_meta or tensor.numel() == 0:
         return None
     try:
         lowest, highest = (value.item() for value in tensor.detach().aminmax())
@@ -327,14 +328,21 @@ def tokens(embedding, input_ids, segment_ids=None, offset=0):
         token_ids("segment_ids", segment_ids, embedding.segments.num_embeddings, input_ids.shape)
 
 
+def real_tokens(input_ids, attention_mask=None):
+    """Ids (B, T), whose values the embedding looks at, and a mask of their shape."""
+    token_ids("input_ids", input_ids, None)
+    if attention_mask is not None:
+        real_mask("attention_mask", attention_mask, input_ids.shape)
+
+
 def token_ids(name, ids, vocab_size, shape=None):
-    """Integers from 0 to vocab_size - 1, of this shape, or of any shape (B, T) that is not empty."""
+    """Integers from 0 to vocab_size - 1 (None: of any size), of this shape, or of any shape (B, T) that is not empty."""
     if kind_of(ids) not in (torch.int64, torch.int32):
         raise TypeError(f"{name} must be a tensor of int64 or int32, got {kind_of(ids)}")
     if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
         allowed = "(B, T) with at least one token" if shape is None else tuple(shape)
         raise ValueError(f"{name} must have shape {allowed}, got {tuple(ids.shape)}")
-    found = extremes(ids)
+    found = None if vocab_size is None else extremes(ids)
     if found and (found[0] < 0 or found[1] >= vocab_size):
         raise ValueError(f"{name} must lie from 0 to {vocab_size - 1}, got {found[0]} to {found[1]}")
 
@@ -391,11 +399,13 @@ def hiding(input_ids, mask_id, vocab_size, share, protected):
 
 
 def bio_tags(tags):
-    if isinstance(tags, (str, torch.Tensor)) or not (hasattr(tags, "__iter__") and hasattr(tags, "__len__")):
+    if isinstance(tags, (str, torch.Tensor)) or not hasattr(tags, "__iter__"):
         raise TypeError(f"tags must be a list of BIO tags, got {tags!r}")
-    for position, tag in enumerate(tags):
-        if tag != "O" and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-") or len(tag) < 3):
-            raise ValueError(f'a tag must be "O", "B-…" or "I-…", got {tag!r} at {position}')
+
+
+def bio_tag(tag, position):
+    if tag != "O" and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-") or len(tag) < 3):
+        raise ValueError(f'a tag must be "O", "B-…" or "I-…", got {tag!r} at {position}')
 
 
 def tag_lists(predicted, gold):
