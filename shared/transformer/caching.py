@@ -20,13 +20,7 @@ class AllAtOnce:
     def copy(self):
         """Another cache with the same keys and values: what comes into one does not come into the other."""
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        for name in ("layers", "memory"):
-            layers = []
-            for layer in getattr(self, name):
-                layers.append(object.__new__(type(layer)))
-                layers[-1].__dict__.update(layer.__dict__)
-            setattr(twin, name, layers)
+        twin.__dict__.update(self.__dict__, layers=_copied(self.layers), memory=_copied(self.memory))
         return twin
 
     def become(self, other):
@@ -34,53 +28,72 @@ class AllAtOnce:
         self.__dict__.update(other.__dict__)
 
 
+def _copied(layers):
+    copies = []
+    for layer in layers:
+        copies.append(object.__new__(type(layer)))
+        copies[-1].__dict__.update(layer.__dict__)
+    return copies
+
+
 class Step:
     """What one call of a decoder knows of its tokens, and the caches that they go to.
 
     cached: how many tokens are in the cache.   real (B, cached + T): False = padding; None: all are real.
-    left_padding (B,): how much padding stands before each text.   mask, memory_mask: `real`, and that of the memory, as blocks
-    take them.   memory: what of it is new.   caches: for each block its arguments cache and memory_cache.
+    left_padding (B,): how much padding stands before each text.   mask, memory_mask: `real` and that of the
+    memory, as blocks take them.   memory: what of it is new.   caches: cache and memory_cache for each block.
     The cache itself changes in `keep`, at once: an exception or interruption before it leaves everything as it was.
     """
 
     def __init__(self, decoder, input_ids, attention_mask, memory, memory_mask, cache):
-        self.cached = 0 if cache is None else cache.length
-        self.caches, self._cache = [{}] * len(decoder.blocks), cache
-        self.real = self.mask = self.left_padding = None
+        self.cached, self.real, self._cache = 0, None, cache
+        if cache is not None:
+            self.cached = cache.length
         if attention_mask is not None or decoder.pad_id is not None:
             self.real = _real_tokens(input_ids, attention_mask, decoder.pad_id, self.cached)
+        self.caches = [{}] * len(decoder.blocks)
         if cache is not None:
-            self._draft = cache.copy()
-            layers = self._draft.layers
-            if self.cached and (self.real is not None or cache.real is not None):
-                layers = self._join(layers, attention_mask, input_ids)
-            self.caches = []
-            for layer, memory_layer in zip(layers, self._draft.memory):
-                self.caches.append({"cache": layer, "memory_cache": memory_layer})
+            self._prepare(input_ids, attention_mask, memory)
+
+        self.mask = self.left_padding = self.memory_mask = None
         if self.real is not None:
             self.mask, self.left_padding = self.real[:, None, None, :], left_padding_of(self.real)
-        self.memory_mask = None if memory_mask is None else memory_mask.bool()[:, None, None, :]
-        self.memory = memory[:, :0] if self.cached and memory is not None else memory       # its keys are in the cache
+        if memory_mask is not None:
+            self.memory_mask = memory_mask.bool()[:, None, None, :]
+        self.memory = memory
+        if self.cached and memory is not None:
+            self.memory = memory[:, :0]                                 # nothing of it is new: it is cached
 
-    def _join(self, layers, attention_mask, input_ids):
-        """Put the cached tokens before the new ones, and padding that lies between them before both. Returns the layers."""
+    def _prepare(self, input_ids, attention_mask, memory):
+        """Copies of the layers of the cache, for this step's tokens to go to."""
+        layers = self._layers = _copied(self._cache.layers)
+        self._memory = self._cache.memory if memory is None else _copied(self._cache.memory)
+        if self.cached and (self.real is not None or self._cache.real is not None):
+            layers = self._join(input_ids, attention_mask)
+        self.caches = []
+        for layer, memory_layer in zip(layers, self._memory):
+            self.caches.append({"cache": layer, "memory_cache": memory_layer})
+
+    def _join(self, input_ids, attention_mask):
+        """Put cached tokens before the new ones, and padding that lies between them before both. Returns the layers."""
         before, new = self._cache.real, self.real
-        if before is None:                                              # the cache knew of no padding
-            before = new.new_ones(len(new), self.cached) if attention_mask is None else attention_mask[:, :self.cached].bool()
+        if before is None and attention_mask is not None:
+            before = attention_mask[:, :self.cached].bool()             # the cache knew of no padding
+        if before is None:
+            before = new.new_ones(len(new), self.cached)
         if new is None:
             new = torch.ones_like(input_ids, dtype=torch.bool)
         self.real = torch.cat([before, new], dim=1)                     # (B, cached + T)
         if all_true(before[:, -1] & new[:, 0]):
-            return layers
+            return self._layers
         order = _in_front(torch.cat([_trailing(before), _leading(new)], dim=1))
         self.real = self.real.gather(1, order)
-        return [_Reordered(layer, order) for layer in layers]
+        return [_Reordered(layer, order) for layer in self._layers]
 
     def keep(self):
         """All blocks are done: the cache takes in the new tokens."""
         if self._cache is not None:
-            self._draft.real = self.real
-            self._cache.__dict__.update(self._draft.__dict__)
+            self._cache.__dict__.update(layers=self._layers, memory=self._memory, real=self.real)
 
 
 class _Reordered:

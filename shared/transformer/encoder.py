@@ -6,8 +6,6 @@
 __all__ = ['BERT_BASE', 'TransformerEncoder', 'TokenTagger', 'SequenceClassifier', 'mask_tokens', 'MaskedLanguageModel']
 
 # %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch
-import copy
-
 import torch
 from torch import nn
 
@@ -45,8 +43,10 @@ class TransformerEncoder(nn.Module):
             self.blocks.append(TransformerBlock(d_model, num_heads, d_ff, dropout,
                                                 **{"activation": "gelu", **block},
                                                 positions=scheme))
-        last = self.blocks[-1]
-        self.norm = copy.deepcopy(last.feed_forward_norm) if last.norm_first else None
+        self.norm = None
+        if block.get("norm_first", True):
+            self.norm = make_norm(d_model, block.get("norm", "layer"),
+                                  block.get("bias", True), self.eps)
         initialise(self)
 
     def real_tokens(self, input_ids, attention_mask=None):

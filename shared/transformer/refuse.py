@@ -37,9 +37,10 @@ def extremes(tensor):
         return None
     try:
         lowest, highest = tensor.detach().aminmax()
-        return lowest.item(), highest.item()
+        found = lowest.item(), highest.item()
     except (RuntimeError, TypeError):
         return None
+    return None if isinstance(found[0], SYMBOLS) else found
 
 
 def is_integer(number):
@@ -410,12 +411,16 @@ def tag_lists(predicted, gold):
 
 def different_tied_tensors(given):
     """Names of one tied parameter → the tensors that a state dict has for it: they must be equal."""
-    tensors = list(given.values())
-    for name, tensor in list(given.items())[1:]:
-        known = not (tensor.is_meta or tensors[0].is_meta)
-        if tensor.shape != tensors[0].shape or known and not torch.equal(tensor, tensors[0].to(tensor)):
-            raise ValueError(f"this model has one tensor for {' and '.join(given)}, but the state dict has different ones: load it "
-                             "into a model that does not tie them")
+    first, *others = given.values()
+    for tensor in others:
+        equal = tensor is first or tensor.shape == first.shape
+        if equal and tensor is not first and not first.is_meta:
+            here = first.to(tensor)
+            found = extremes(((tensor == here) | (tensor.isnan() & here.isnan())).long())
+            equal = not found or found[0] == 1
+        if not equal:
+            raise ValueError(f"this model has one tensor for {' and '.join(given)}, but the state dict has different "
+                             "ones: load it into a model that does not tie them")
 
 
 def decoder(model, vocab_size, num_layers, pad_id, block):
@@ -424,47 +429,47 @@ def decoder(model, vocab_size, num_layers, pad_id, block):
 
 def decoding(model, input_ids, attention_mask, memory, memory_mask, cache):
     """Ids, masks, a memory and a cache that fit each other. The values of ids are looked at by the embedding."""
-    if cache is not None:
-        key_value_cache(cache, model.blocks, input_ids)
-    cached = 0 if cache is None else cache.length
     if not isinstance(input_ids, torch.Tensor) or input_ids.dim() != 2 or input_ids.numel() == 0:
         tokens(model.embedding, input_ids)
+    cached, blocks = 0, model.blocks
+    if cache is not None:
+        key_value_cache(cache, blocks, input_ids)
+        cached = cache.length
     if attention_mask is not None:
         real_mask("attention_mask", attention_mask, (input_ids.size(0), cached + input_ids.size(1)))
         if cached:
             cached_part(attention_mask[:, :cached].bool(), cache.real)
     elif model.pad_id is not None and not cached:
         padding_or_start(input_ids, model.pad_id)
-    if memory is not None or memory_mask is not None or model.blocks[0].cross_attention is not None:
+    if memory is not None or memory_mask is not None or blocks[0].cross_attention is not None:
         decoder_memory(model, memory, memory_mask, input_ids.size(0), cache if cached else None)
 
 
 def key_value_cache(cache, blocks, input_ids):
-    """A cache of this model, of as many texts, in which all layers hold equally many tokens."""
-    if not hasattr(cache, "layers") or not hasattr(cache, "become"):
+    """A cache of this model and of as many texts, in which all layers hold equally many tokens."""
+    if not hasattr(cache, "become"):
         raise TypeError(f"cache must be a KeyValueCache, got {type(cache).__name__}")
     if len(cache.layers) != len(blocks):
         raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {len(blocks)}")
-    for layers in (cache.layers, cache.memory):
-        lengths = set()
+    first, length = cache.layers[0].key, cache.length
+    for layers, expected in ((cache.layers, length), (cache.memory, cache.memory[0].length)):
         for layer in layers:
-            lengths.add(0 if layer.key is None else layer.key.size(-2))
-        if len(lengths) > 1:
-            raise ValueError(f"the layers of the cache must hold equally many tokens, got {sorted(lengths)}: a step of another model or of "
-                             "single layers was not carried through")
-    length, attention, key = cache.length, blocks[0].self_attention, cache.layers[0].key
-    if length and isinstance(input_ids, torch.Tensor) and input_ids.dim():
+            if (0 if layer.key is None else layer.key.size(-2)) != expected:
+                raise ValueError("the layers of the cache must hold equally many tokens, got "
+                                 f"{[layer.length for layer in layers]}: make a new one, single layers were filled by hand")
+    if length:
+        attention = blocks[0].self_attention
         expected = (input_ids.size(0), attention.num_heads, length, attention.d_head)
-        if key.shape != expected:
+        if first.shape != expected:
             raise ValueError("the cache is of another batch or model: expected keys (B, H, length, d_head) "
-                             f"{expected}, got {tuple(key.shape)}")
+                             f"{expected}, got {tuple(first.shape)}")
         if cache.real is not None and cache.real.shape != (expected[0], length):
-            raise ValueError(f"cache.real must have shape {(expected[0], length)}, as many tokens as its layers hold, got "
-                             f"{tuple(cache.real.shape)}")
+            raise ValueError(f"cache.real must have shape {(expected[0], length)}, for as many tokens as the layers "
+                             f"hold, got {tuple(cache.real.shape)}")
 
 
 def cached_part(given, known):
-    """What attention_mask says of cached tokens, (B, cached), against what the cache knows; it may have moved its padding."""
+    """What attention_mask says of cached tokens, (B, cached), beside what the cache knows; that has moved its padding."""
     if known is not None:
         found = extremes((given.sum(dim=1) - known.sum(dim=1)).abs())
         if found and found[1]:
@@ -473,11 +478,12 @@ def cached_part(given, known):
         return
     found = extremes((given[:, 1:] & ~given[:, :-1]).long())
     if found and found[1]:
-        raise ValueError("attention_mask hides cached tokens that later cached ones have seen: give it when they come into the cache")
+        raise ValueError("attention_mask hides cached tokens that later cached ones have attended to: give it in the call in "
+                         "which they come into the cache")
 
 
 def padding_or_start(input_ids, pad_id):
-    """Texts that begin with pad_id: all of them, once, where it is their start token; otherwise it looks like padding on the left."""
+    """Texts begin with pad_id all, and once, where it is their start token; otherwise that looks like padding on the left."""
     pads = input_ids == pad_id
     found = extremes(pads[:, 0].long())
     if not found or not found[1]:
@@ -486,8 +492,8 @@ def padding_or_start(input_ids, pad_id):
     if found[0]:
         unclear = unclear & pads[:, :2].all(dim=1)
     if extremes(unclear.long())[1]:
-        raise ValueError(f"input_ids look padded on the left: a text begins with pad_id = {pad_id}, and then has other tokens, where "
-                         "not all texts do so, or twice: give an attention_mask that says which tokens are real")
+        raise ValueError(f"input_ids look padded on the left: a text with other tokens begins with pad_id = {pad_id} twice, or not "
+                         "all texts begin with it; give an attention_mask that says which tokens are real")
 
 
 def decoder_memory(model, memory, memory_mask, B, cache):
@@ -544,14 +550,14 @@ def generation(model, prompt_ids, attention_mask, max_new_tokens, eos_id):
     token_ids("prompt_ids", prompt_ids, model.output.out_features)
     sizes(at_least=0, max_new_tokens=max_new_tokens)
     if prompt_ids.size(1) + max_new_tokens > model.decoder.max_seq_len:
-        raise ValueError(f"a text has at most max_seq_len = {model.decoder.max_seq_len} tokens, padding included, got a prompt of "
-                         f"{prompt_ids.size(1)} and {max_new_tokens} new ones")
+        raise ValueError(f"a text has at most max_seq_len = {model.decoder.max_seq_len} tokens, padding included, got a "
+                         f"prompt of {prompt_ids.size(1)} and {max_new_tokens} new ones")
     token_id("eos_id", eos_id, model.output.out_features)
     if attention_mask is not None:
         real_mask("attention_mask", attention_mask, prompt_ids.shape)
         found = extremes(attention_mask.long().sum(dim=1))
         if found and not found[0]:
-            raise ValueError("attention_mask must leave each prompt at least one real token, got a text of padding alone")
+            raise ValueError("attention_mask must leave each prompt at least one real token, got one of padding alone")
 
 
 # ---- Sequence to sequence, searches, BLEU (lesson 07)
@@ -568,19 +574,24 @@ def generation(model, prompt_ids, attention_mask, max_new_tokens, eos_id):
 
 def unlike_gpt2(options, activations):
     """Options of a GPTModel for which GPT-2's files have no place."""
-    allowed = {"activation": activations, "norm": ("layer",), "norm_first": (True,), "positions": ("learned",), "scale": (False,),
-               "bias": (True,)}
+    allowed = {"activation": activations, "norm": ("layer",), "norm_first": (True,), "positions": ("learned",),
+               "scale": (False,), "bias": (True,)}
     for name, values in allowed.items():
         if options.get(name, values[0]) not in values:
-            raise ValueError(f"GPT-2's files have no place for {name}={options[name]!r}, only for {' or '.join(map(repr, values))}")
+            raise ValueError(f"GPT-2's files have no place for {name}={options[name]!r}, only for "
+                             f"{' or '.join(map(repr, values))}")
 
 
 def unlike_its_options(model, fresh):
-    """A model that is not what its options say, as the new model `fresh` is: changed by hand, it would be read back as another one."""
+    """A model that was changed by hand: it is not what its options say, which is what the new model `fresh` is."""
     differences = list(_differences(model, fresh))
     if differences:
         more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
-        raise ValueError(f"the model is not what model.options say, and would be read back as another: {'; '.join(differences[:3])}{more}")
+        raise ValueError("the model is not what model.options say, and would be read back as another: "
+                         f"{'; '.join(differences[:3])}{more}")
+
+
+PLAIN = (bool, int, float, str, type(None))
 
 
 def _differences(model, fresh):
@@ -595,7 +606,7 @@ def _differences(model, fresh):
                 f"{label} is {kinds[0]}, expected {kinds[1]}")
             continue
         for setting, expected in vars(others[name]).items():
-            if isinstance(expected, (bool, int, float, str, type(None))) and setting[0] != "_" and setting not in ("training", "recorded"):
+            if isinstance(expected, PLAIN) and setting[0] != "_" and setting not in ("training", "recorded"):
                 given = vars(ours[name]).get(setting)
                 if given != expected:
                     yield f"{label} has {setting} = {given!r}, expected {expected!r}"
@@ -624,7 +635,8 @@ def other_than_gpt2(config, activations, needed):
                "add_cross_attention": (False,), "scale_attn_by_inverse_layer_idx": (False,)}
     for name, values in allowed.items():
         if config.get(name, values[0]) not in values:
-            raise ValueError(f"config.json has {name}={config[name]!r}; what can be read is {' or '.join(map(repr, values))}")
+            raise ValueError(f"config.json has {name}={config[name]!r}; what can be read is "
+                             f"{' or '.join(map(repr, values))}")
     missing = [name for name in needed if name not in config]
     if missing:
         raise ValueError(f"config.json must have {', '.join(needed)}: {', '.join(missing)} is missing")
