@@ -64,6 +64,7 @@ def real_tokens(input_ids, attention_mask=None, pad_id=None):
 
     None where neither says anything: then all tokens are real.
     """
+    refuse.integers("input_ids", input_ids)
     if attention_mask is not None:
         refuse.real_mask("attention_mask", attention_mask, input_ids.shape)
         return attention_mask.bool()

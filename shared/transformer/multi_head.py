@@ -14,12 +14,11 @@ from . import recording, refuse
 from .attention import ScaledDotProductAttention
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #class-multiheadattention-nn-module-sever-2
-class MultiHeadAttention(recording.Recorded):
-    """Several attentions side by side, of width d_head = d_model / num_heads each.
+class MultiHeadAttention(recording.RecordedAttention):
+    """num_heads attentions side by side, each d_head = d_model / num_heads wide.
 
-    (Vaswani et al. 2017, §3.2.2.)   dropout: on the weights, in training only.   bias: of
-    the four projections.   positions: a scheme of lesson 03 such as
-    RotaryEmbedding(d_head).
+    (Vaswani et al. 2017, §3.2.2.)   dropout: on the weights, in training only.
+    bias: whether the four projections have one.   positions: a scheme of lesson 03.
     Raises TypeError and ValueError for sizes, tensors, masks and caches that do not fit.
     """
 
@@ -29,19 +28,16 @@ class MultiHeadAttention(recording.Recorded):
         self.d_model, self.num_heads, self.d_head = d_model, num_heads, d_model // num_heads
         self.to_query, self.to_key, self.to_value, self.to_output = (
             nn.Linear(d_model, d_model, bias=bias) for _ in range(4))
-        self.attention = ScaledDotProductAttention(dropout)
-        self.positions = positions
+        self.attention, self.positions = ScaledDotProductAttention(dropout), positions
 
     def forward(self, query, key=None, value=None, mask=None, need_weights=True,
                 average_weights=True, cache=None, is_causal=False):
-        """query (B, T, d_model), key and value (B, S, d_model) → (B, T, d_model), and
-        weights.
+        """query (B, T, d_model), key and value (B, S, d_model) → output (B, T, d_model),
+        weights (B, T, S), or (B, H, T, S) with average_weights=False, or None.
 
-        By default the key is the query, and the value is the key.   cache: one layer of a
-        `KeyValueCache` (lesson 06), whose keys come first.   is_causal: as in lesson 01.
-        mask: (T, S), or four dimensions that broadcast to (B, H, T, S); True = may attend.
-        weights: (B, T, S), averaged over heads, or (B, H, T, S), or None without
-        need_weights.
+        By default key = query and value = key.   is_causal: as in lesson 01.
+        mask: (T, S), or four dimensions that broadcast to (B, H, T, S).
+        cache: one layer of a `KeyValueCache` (lesson 06); what it holds comes first.
         """
         key = query if key is None else key
         value = key if value is None else value
@@ -57,17 +53,10 @@ class MultiHeadAttention(recording.Recorded):
             query, key, mask = self.positions(query, key, mask)
 
         # all heads attend at once, and lie side by side again
-        output, weights = self.attention(query, key, value, mask,
-                                         need_weights or self.is_recorded, is_causal)
-        self.record(weights)
-        output = self.to_output(output.transpose(1, 2).flatten(2))      # (B, T, d_model)
-        if need_weights and average_weights:
-            weights = weights.mean(dim=1)
-        return output, weights if need_weights else None
-
-    def get_attention_maps(self, query, key=None, value=None, mask=None):
-        """The weights of every head, (B, H, T, S); in training mode after dropout."""
-        return self(query, key, value, mask, average_weights=False)[1]
+        output, weights = self.attend(query, key, value, mask, need_weights, is_causal)
+        output = self.to_output(output.transpose(1, 2).flatten(2))
+        averaged = need_weights and average_weights
+        return output, weights.mean(dim=1) if averaged else weights
 
 # %% ../../notebooks/02_multi_head_attention.ipynb #contextlib-contextmanager-def-record-att-2
 @contextlib.contextmanager
