@@ -12,6 +12,9 @@ from parity_attention import DEVICE, numbers
 from parity_blocks import randomised
 from parity_decoder import (TINY, chunkings, files_agree, from_vectors, generation_agrees, gpt, ids_of, probabilities_agree,
                             stack_agrees, stepper)
+from properties_cache import interrupted_steps_change_nothing
+from properties_padding import continued_behind_padding, generated_as_alone
+from properties_saved import what_is_written_is_what_is_there
 
 from shared import properties
 
@@ -95,53 +98,6 @@ def cached_is_uncached(parts, positions="learned", dtype=torch.float64, limit=1e
     with torch.no_grad():
         chunks = [model(ids[:, a:b], real[:, :b], cache=cache) for a, b in ((0, 3), (3, 4), (4, 9))]
         assert (torch.cat(chunks, dim=1) - model(ids, real)).abs()[real].max() < limit
-
-
-def chunks_alone(model, chunks, masks):
-    """Row by row what a model gives for a text alone: of each chunk what lies between its first and last real token, at once."""
-    outputs = []
-    for row in range(len(chunks[0])):
-        ids, real = [], []
-        for chunk, mask in zip(chunks, masks):
-            found = mask[row].nonzero().flatten().tolist()
-            inside = slice(found[0], found[-1] + 1) if found else slice(0)
-            ids.append(chunk[row, inside])
-            real.append(mask[row, inside])
-        ids, real = torch.cat(ids)[None], torch.cat(real)[None]
-        outputs.append(model(ids, real)[real])
-    return outputs
-
-
-def continued_behind_padding(parts, positions="learned", dtype=torch.float64, limit=1e-10, count=3):
-    """Assert that texts go on behind padding on either side, of the first chunk and of later ones, as each does alone."""
-    model = gpt(parts, dtype, positions=positions, max_seq_len=16)
-    padded = randomised(parts.TransformerDecoder(**TINY | {"max_seq_len": 16}, positions=positions, pad_id=0), dtype)
-    generator = torch.Generator().manual_seed(0)
-    for trial in range(count):
-        sizes, chunks, masks = ((5, 4, 3), (3, 1, 1, 4), (6, 6))[trial % 3], [], []
-        for size in sizes:
-            chunks.append(torch.randint(1, 11, (4, size), generator=generator))
-            before, after = (torch.randint(0, size + 1, (4, 1), generator=generator) for _ in range(2))
-            column, holes = torch.arange(size), torch.rand(4, size, generator=generator) < 0.2
-            masks.append(((column >= before // 2) & (column < size - after // 2) & ~holes))
-            masks[-1][-1] = True                                                # the last text has no padding
-        masks[0][:, :1] |= ~masks[0].any(dim=1, keepdim=True)
-        chunks, masks = ([tensor.to(DEVICE) for tensor in tensors] for tensors in (chunks, masks))
-        cache, outputs, real = parts.KeyValueCache(2), [], []
-        with torch.no_grad():
-            for chunk, mask in zip(chunks, masks):
-                real.append(mask)
-                outputs.append(model(chunk, torch.cat(real, dim=1), cache=cache))
-            found, real = torch.cat(outputs, dim=1), torch.cat(real, dim=1)
-            for row, alone in enumerate(chunks_alone(model, chunks, masks)):
-                assert (found[row][real[row]] - alone).abs().max() < limit, (trial, row)
-            assert cache.real.sum(dim=1).equal(real.sum(dim=1))
-            ids = [chunk.masked_fill(~mask, 0) for chunk, mask in zip(chunks, masks)]
-            if not (ids[0][:, 0] == 0).any():                                   # padding told by pad_id
-                cache = parts.KeyValueCache(2)
-                found = torch.cat([padded(chunk, cache=cache) for chunk in ids], dim=1)
-                for row, alone in enumerate(chunks_alone(padded, chunks, masks)):
-                    assert (found[row][real[row]] - alone).abs().max() < limit, (trial, row)
 
 
 def cache_counts_and_selects(parts):
@@ -266,6 +222,9 @@ def compare(parts, folder):
     cached_is_uncached(parts, count=2)
     cache_counts_and_selects(parts)
     memory_is_kept(parts)
+    generated_as_alone(parts)
+    interrupted_steps_change_nothing(parts)
+    what_is_written_is_what_is_there(parts, folder / "written")
     generation_agrees(parts, {"temperature": 0.7, "top_k": 4, "top_p": 0.9}, B=1000)
     leaves_the_model_as_it_was(parts)
     ends_at_eos(parts)

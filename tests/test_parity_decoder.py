@@ -141,7 +141,6 @@ REFUSED = {
     "a width that is no number": (with_config(n_embd="8"), TypeError, "must be an integer, got '8'"),
     "heads that do not divide": (with_config(n_head=3), ValueError, "num_heads must divide d_model"),
     "another activation": (with_config(activation_function="silu"), ValueError, "activation_function='silu'.*'gelu_new'"),
-    "weights that are not tied": (with_config(tie_word_embeddings=False), ValueError, "tie_word_embeddings=False"),
     "cross-attention": (with_config(add_cross_attention=True), ValueError, "add_cross_attention=True"),
     "scores not divided": (with_config(scale_attn_weights=False), ValueError, "scale_attn_weights=False"),
     "scores divided by the layer": (with_config(scale_attn_by_inverse_layer_idx=True), ValueError, "scale_attn_by_inverse_layer_idx=True"),
