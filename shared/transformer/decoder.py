@@ -20,7 +20,7 @@ from ._shim import _check_number, _check_type, _check_whole, _kind
 from .attention import causal_mask
 from .blocks import LayerNorm, RMSNorm, TransformerBlock
 from ._shim import _check_ids
-from .embedding import TokenEmbedding, initialise, position_scheme
+from .embedding import TokenEmbedding, initialise, left_padding_of, position_scheme
 from ._shim import _check_sizes
 
 # %% ../../notebooks/06_decoder.ipynb #class-transformerdecoder-nn-module-an-em-2
@@ -64,9 +64,9 @@ class TransformerDecoder(nn.Module):
         Raises TypeError and ValueError for ids out of range, too many tokens, and shapes that do not fit.
         """
         cached = 0 if cache is None else _check_cache(cache, self.blocks, input_ids)
-        x = self.embedding(input_ids, offset=cached)                        # (B, T, d_model)
-        memory_mask = self._check_memory(memory, memory_mask, x.size(0), cache if cached else None)
         real = _real_so_far(input_ids, attention_mask, self.pad_id, cache, cached)
+        x = self.embedding(input_ids, offset=cached, left_padding=left_padding_of(real))    # (B, T, d_model)
+        memory_mask = self._check_memory(memory, memory_mask, x.size(0), cache if cached else None)
         T = input_ids.size(1)
         mask = None if T == 1 else causal_mask(T, cached + T, x.device)     # one new token may see all there is
         is_causal = T > 1 and not cached and real is None                   # the mask is that triangle alone
@@ -145,7 +145,15 @@ def _real_so_far(input_ids, attention_mask, pad_id, cache, cached):
         return None
     real = torch.ones_like(input_ids, dtype=torch.bool) if pad_id is None else input_ids != pad_id
     if not cached:
-        return real
+        from . import refuse                                            # stands in for the decoder's own refusal
+        first = refuse.extremes((~real[:, 0]).long())
+        if first and first[0] != first[1]:
+            raise ValueError(f"some texts of input_ids begin with pad_id = {pad_id}, others do not: give attention_mask")
+        if first and first[1] and T > 2:
+            twice = refuse.extremes((~real[:, 1] & real[:, 2:].any(dim=1)).long())
+            if twice and twice[1]:
+                raise ValueError(f"a text of input_ids begins with pad_id = {pad_id} twice: give attention_mask")
+        return torch.cat([torch.ones_like(real[:, :1]), real[:, 1:]], dim=1)
     return torch.cat([real.new_ones(B, cached) if before is None else before, real], dim=1)
 
 
