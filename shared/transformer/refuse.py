@@ -425,7 +425,7 @@ def different_tied_tensors(given):
 
 def batches(source_ids, target_ids):
     """As many source texts as target texts."""
-    given = [len(ids) if isinstance(ids, torch.Tensor) and ids.dim() else None for ids in (source_ids, target_ids)]
+    given = [len(ids) if isinstance(ids, torch.Tensor) and ids.dim() == 2 else None for ids in (source_ids, target_ids)]
     if None not in given and given[0] != given[1]:
         raise ValueError(f"source_ids and target_ids must have the same batch size, got {given[0]} and {given[1]}")
 
