@@ -16,6 +16,7 @@ from shared.transformer import causal_mask
 SHARING = ("all", "target", "none")
 TINY = {"vocab_size": 11, "d_model": WIDTH, "num_layers": 2, "num_heads": HEADS, "d_ff": HIDDEN, "max_seq_len": 12, "sharing": "none"}
 BOS, EOS = 1, 2
+LIVELY = {"target_vocab_size": 7, "norm_first": True, "d_model": 12, "chain": 1.0}          # a `writer` whose texts are of many tokens
 
 
 def made(parts=package, dtype=torch.float64, **options):
@@ -193,14 +194,16 @@ def as_rows(texts, width):
     return torch.tensor([list(text) + [EOS] * (width - len(text)) for text in texts], device=DEVICE)
 
 
-def writer(seed, parts=package, sharpness=1.0, **options):
-    """A tiny model of 4 target tokens whose texts differ with the seed, in float64."""
+def writer(seed, parts=package, sharpness=1.0, chain=0.0, **options):
+    """A tiny model of 4 target tokens whose texts differ with the seed, in float64; chain: how much a token likes the next one to follow."""
     model = parts.Transformer(**(TINY | {"vocab_size": 5, "target_vocab_size": 4, "num_layers": 1} | options)).to(DEVICE, torch.float64).eval()
     with torch.no_grad():
         for number, parameter in enumerate(model.parameters()):
             if parameter.dim() > 1:
                 parameter.copy_(numbers(*parameter.shape, seed=1000 * seed + number))
         model.output.weight.mul_(sharpness)
+        if chain:
+            model.output.weight.add_(chain * model.decoder.embedding.words.weight.roll(1, dims=0))
     return model
 
 

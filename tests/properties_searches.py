@@ -7,13 +7,13 @@ import pytest
 import torch
 from parity_attention import DEVICE, EXACT
 from parity_decoder import ids_of
-from parity_seq2seq import BOS, EOS, as_rows, every_text, keep_of, made, penalised, search_by_hand, writer
+from parity_seq2seq import BOS, EOS, LIVELY, as_rows, every_text, keep_of, made, penalised, search_by_hand, writer
 
 
 def greedy_is_the_most_probable(parts, seeds=range(3), B=4, T=7):
     """Assert that each token is the most probable one, that a text ends with eos and goes on with it, cached or not, in a batch or alone."""
     for seed in seeds:
-        model, sources = writer(seed, parts, num_layers=2, pad_id=3), ids_of(B, 5, 5, seed)
+        model, sources = writer(seed, parts, **LIVELY, pad_id=3), ids_of(B, 5, 5, seed)
         mask = keep_of(B, 5, range(0, B, 2))
         found = parts.greedy_decode(model, sources, BOS, EOS, T, mask)
         assert found.equal(parts.greedy_decode(model, sources, BOS, EOS, T, mask, use_cache=False)) and found.dtype == torch.int64
@@ -104,8 +104,8 @@ def written_tokens_are_real(parts, seeds=range(4), T=7):
     """Assert that searches write what a model without padding writes: the start, the end and what is between may have the id of padding."""
     inside = 0
     for seed in seeds:
-        plain, sources = writer(seed, parts, num_layers=2, sharpness=0.5), ids_of(3, 5, 5, seed)
-        for pad_id, bos_id, eos_id in ((BOS, BOS, EOS), (EOS, BOS, EOS), (EOS, EOS, EOS), (3, BOS, EOS), (0, BOS, EOS)):
+        plain, sources = writer(seed, parts, **LIVELY), ids_of(3, 5, 5, seed)
+        for pad_id, bos_id, eos_id in ((BOS, BOS, EOS), (EOS, BOS, EOS), (EOS, EOS, EOS), (3, BOS, EOS), (4, BOS, EOS)):
             padded = parts.Transformer(**plain.options | {"pad_id": pad_id}).to(plain.output.weight).eval()
             padded.load_state_dict(plain.state_dict())
             mask = torch.ones_like(sources)                                             # the source has no padding
