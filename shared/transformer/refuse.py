@@ -37,7 +37,7 @@ def extremes(tensor):
         return None
     try:
         lowest, highest = (value.item() for value in tensor.detach().aminmax())
-        return lowest, highest
+        return None if isinstance(lowest, SYMBOLS) else (lowest, highest)
     except (RuntimeError, TypeError):
         return None
 
