@@ -204,6 +204,8 @@ def test_a_search_needs_two_tokens():
     (lambda: corpus_bleu(["a"], [["a", 3]]), TypeError, "references[0] must be of the form of its hypothesis … got ['a', 3]"),
     (lambda: corpus_bleu(["a"], [[]]), TypeError, "references[0] must be of the form"),
     (lambda: corpus_bleu([["a"]], ["a"]), TypeError, "references[0] must be of the form of its hypothesis, a list, or a list of such, got 'a'"),
+    (lambda: corpus_bleu(["a", [["b"]]], ["a", ["b"]]), TypeError, "tokens of hypotheses[1] and its references must be hashable"),
+    (lambda: corpus_bleu([["b"]], [[["b"], [["c"]]]]), TypeError, "tokens of hypotheses[0] and its references must be hashable"),
     (lambda: corpus_bleu(["a"], [""]), ValueError, "references[0] must have at least one token, got ''"),
     (lambda: corpus_bleu(["a"], [["a", "  "]]), ValueError, "references[0] must have at least one token"),
     (lambda: corpus_bleu([["a"]], [[]]), ValueError, "references[0] must have at least one token, got []"),

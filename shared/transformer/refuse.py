@@ -521,6 +521,11 @@ def bleu(hypotheses, references, max_order, smoothing):
                             f"of such, got {given!r}")
         if not all(one.split() if form is str else one for one in (given if several else [given])):
             raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
+        try:
+            [set(one) for one in (text, *(given if several else [given]))]
+        except TypeError as unhashable:
+            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or int: "
+                            f"{unhashable}") from None
 
 
 # ---- Tokenizers and their files (lessons 06 and 08)
