@@ -477,7 +477,7 @@ def loss(logits, targets, smoothing, pad_id):
         raise ValueError(f"targets must lie from 0 to {V - 1}, or be -100, got {lowest[0]} to {highest[1]}")
 
 
-def decoding(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
+def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
     """A model that reads one text and writes another, sources, ids of its target vocabulary, and room for the new tokens."""
     if not (hasattr(model, "memory_mask") and hasattr(model, "decode")):
         raise TypeError(f"model must be a Transformer, got {type(model).__name__}")

@@ -27,7 +27,7 @@ def beam_search(model, source_ids, bos_id, eos_id, max_new_tokens, num_beams=4, 
     watch: called with the `BeamStep` of each step, such as the append of a list.
     The rest is as in `greedy_decode`.
     """
-    refuse.decoding(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens)
+    refuse.search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens)
     refuse.beams(model, num_beams, length_penalty, num_return)
     with evaluating(model):
         next_token = _NextToken(model, source_ids, source_mask, use_cache)

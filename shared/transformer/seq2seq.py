@@ -160,7 +160,7 @@ def greedy_decode(model, source_ids, bos_id, eos_id, max_new_tokens, source_mask
     Runs in eval() and leaves the model as it was.
     Raises TypeError and ValueError for arguments that do not fit.
     """
-    refuse.decoding(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens)
+    refuse.search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens)
     with evaluating(model):
         # the source is read once
         memory = model.encode(source_ids, source_mask)                   # (B, S, d_model)
