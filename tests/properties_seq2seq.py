@@ -146,29 +146,30 @@ def padding_plays_no_part(parts):
 
 
 def cached_is_uncached(parts, count=2, **options):
-    """Assert that any chunks with a cache give what all at once gives, with source padding and target padding; and after rows were chosen."""
-    model, sources, targets = made(parts, pad_id=0, **options), ids_of(3, 4) % 5, ids_of(3, 8, seed=1) % 5
-    targets[:, 0] = 1                                               # a text begins with a real token
-    mask, rows = model.memory_mask(sources), torch.tensor([2, 0, 0, 1], device=DEVICE)
+    """Assert that any chunks with a cache give what all at once gives, with padding in both texts; and after rows were chosen."""
+    model, sources, rows = made(parts, pad_id=0, **options), ids_of(3, 4) % 5, torch.tensor([2, 0, 0, 1], device=DEVICE)
+    real = keep_of(3, 8, [1], 5) & keep_of(3, 8, [2], 6)
+    targets = (ids_of(3, 8, seed=1) % 5 + 1).masked_fill(~real, 0)
+    mask = model.memory_mask(sources)
     assert not mask.all()
 
     def step(chunk, cache):
         cache = KeyValueCache(2) if cache is None else cache
         with torch.no_grad():
-            return model.decode(chunk, model.encode(sources), mask, cache=cache), cache
+            logits = model.decode(chunk, model.encode(sources), mask, cache=cache)
+        return logits.masked_fill(chunk[..., None] == 0, 0.0), cache                    # what comes out at padding means nothing
 
-    assert properties.cache_error(lambda ids: model(sources, ids), step, targets, chunkings(8, count)) < 1e-10
+    assert properties.cache_error(lambda ids: model(sources, ids).masked_fill(ids[..., None] == 0, 0.0), step, targets, chunkings(8, count)) < 1e-10
     cache, memory = KeyValueCache(2), model.encode(sources).detach()
     with torch.no_grad():
         for a, b in ((0, 1), (1, 4)):
             model.decode(targets[:, a:b], memory, mask, cache=cache)
         cache.select(rows)
         found = model.decode(targets[rows, 4:], memory[rows], mask[rows], cache=cache)
-        assert (found - model(sources[rows], targets[rows])[:, 4:]).abs().max() < 1e-10
-        real = torch.cat([keep_of(4, 6), torch.ones(4, 2, dtype=torch.bool, device=DEVICE)], dim=1)
-        cache = KeyValueCache(2)
-        pieces = [model.decode(targets[rows, a:b], memory[rows], mask[rows], real[:, :b], cache) for a, b in ((0, 5), (5, 8))]
-        assert (torch.cat(pieces, dim=1) - model(sources[rows], targets[rows], None, real)).abs()[real].max() < 1e-10
+        assert (found - model(sources[rows], targets[rows])[:, 4:]).abs()[real[rows, 4:]].max() < 1e-10
+        hidden, cache = real[rows] & keep_of(4, 8, [1], 6), KeyValueCache(2)            # a mask, not pad_id, says what is real
+        pieces = [model.decode(targets[rows, a:b], memory[rows], mask[rows], hidden[:, :b], cache) for a, b in ((0, 5), (5, 8))]
+        assert (torch.cat(pieces, dim=1) - model(sources[rows], targets[rows], None, hidden)).abs()[hidden].max() < 1e-10
 
 
 def memory_is_projected_once(parts):
