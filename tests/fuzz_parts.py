@@ -1,7 +1,9 @@
 """The cases of the fuzzer for all that `shared.transformer` exports: see `fuzzing`."""
 
 import functools
+import importlib
 import math
+import pkgutil
 
 import torch
 from fuzzing import DEVICE, FLOATS, Case, anything, finite, public, shaped, tensors
@@ -10,9 +12,9 @@ from parity_decoder import TINY, ids_of
 from torch import nn
 
 import shared.transformer as parts
-from shared.transformer import attention, blocks, bpe, decoder, encoder, multi_head, positions, seq2seq, text_tokens, training
 
-MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, text_tokens, bpe, training)
+MODULES = tuple(importlib.import_module(f"shared.transformer.{module.name}") for module in pkgutil.iter_modules(parts.__path__))
+MODULES = tuple(module for module in MODULES if hasattr(module, "__all__"))         # found, so that a new part is noticed
 PUBLIC = [name for module in MODULES for name in public(module, module.__all__)]
 INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {

@@ -573,6 +573,111 @@ def generation(model, prompt_ids, attention_mask, max_new_tokens, eos_id):
 # ---- Sequence to sequence, searches, BLEU (lesson 07)
 
 
+def batches(source_ids, target_ids):
+    """As many source texts as target texts."""
+    given = [len(ids) if isinstance(ids, torch.Tensor) and ids.dim() == 2 else None for ids in (source_ids, target_ids)]
+    if None not in given and given[0] != given[1]:
+        raise ValueError(f"source_ids and target_ids must have the same batch size, got {given[0]} and {given[1]}")
+
+
+def source(model, source_ids, source_mask):
+    token_ids("source_ids", source_ids, model.encoder.vocab_size)
+    if source_mask is not None:
+        real_mask("source_mask", source_mask, source_ids.shape)
+
+
+def target(model, target_ids, target_mask, cache):
+    """Ids of the target's vocabulary, and a mask of the cached tokens and these."""
+    token_ids("target_ids", target_ids, model.decoder.embedding.words.num_embeddings)
+    if target_mask is not None:
+        B, T = target_ids.shape
+        real_mask("target_mask", target_mask, (B, getattr(cache, "length", 0) + T))
+
+
+def sharing(sharing, vocab_size, target_vocab_size):
+    """A matrix that two vocabularies share has one size."""
+    sizes(vocab_size=vocab_size, target_vocab_size=target_vocab_size)
+    choice("sharing", sharing, ("all", "target", "none"))
+    if sharing == "all" and vocab_size != target_vocab_size:
+        raise ValueError(f'sharing="all" needs one vocabulary, got vocab_size = {vocab_size} and target_vocab_size = '
+                         f'{target_vocab_size}: choose "target" or "none"')
+
+
+def loss(logits, targets, smoothing, pad_id):
+    """Scores (..., V), and targets (...) of which at least one is real."""
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise TypeError(f"logits must be a floating-point tensor, got {described(logits)}")
+    if kind_of(targets) not in (torch.int64, torch.int32):
+        raise TypeError(f"targets must be a tensor of int64 or int32, got {described(targets)}")
+    if logits.dim() < 1 or logits.shape[:-1] != targets.shape:
+        raise ValueError("logits must be of shape (..., V) and targets of shape (...), got "
+                         f"{tuple(logits.shape)} and {tuple(targets.shape)}")
+    number("smoothing", smoothing)
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must be at least 0 and below 1, got {smoothing}")
+    V = logits.size(-1)
+    token_id("pad_id", pad_id, V)
+    if targets.numel() == 0:
+        raise ValueError(f"targets must have at least one real token, got shape {tuple(targets.shape)}")
+    ignored = targets == -100 if pad_id is None else (targets == -100) | (targets == pad_id)
+    highest, lowest = (extremes(targets.masked_fill(ignored, other)) for other in (-100, V))
+    if highest and highest[1] == -100:
+        raise ValueError(f"targets must have at least one real token, got {targets.numel()} of padding")
+    if highest and lowest and (lowest[0] < 0 or highest[1] >= V):
+        raise ValueError(f"targets must lie from 0 to {V - 1}, or be -100, got {lowest[0]} to {highest[1]}")
+
+
+def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
+    """A model that reads one text and writes another, sources, ids of its target vocabulary, and room for the new tokens."""
+    if not (hasattr(model, "memory_mask") and hasattr(model, "decode")):
+        raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
+    source(model, source_ids, source_mask)
+    for name, value in (("bos_id", bos_id), ("eos_id", eos_id)):
+        sizes(at_least=0, **{name: value})
+        token_id(name, value, model.decoder.embedding.words.num_embeddings)
+    sizes(max_new_tokens=max_new_tokens)
+    if max_new_tokens > model.decoder.max_seq_len:
+        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got {max_new_tokens}")
+
+
+def beams(model, num_beams, length_penalty, num_return):
+    sizes(num_beams=num_beams, **({} if num_return is None else {"num_return": num_return}))
+    number("length_penalty", length_penalty)
+    if not 0 <= length_penalty < math.inf:
+        raise ValueError(f"length_penalty must be at least 0 and finite, got {length_penalty}")
+    if num_return is not None and num_return > num_beams:
+        raise ValueError(f"num_return must be at most num_beams = {num_beams}, got {num_return}")
+    if model.output.out_features < 2:
+        raise ValueError("a search needs at least 2 target tokens, got a vocabulary of 1")
+
+
+def bleu(hypotheses, references, max_order, smoothing):
+    """For each hypothesis, a text or a list of tokens, one reference of the same form or a list of several, with tokens."""
+    sizes(max_order=max_order)
+    choice("smoothing", smoothing, ("exp", "none"))
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        if not isinstance(texts, (list, tuple)):
+            raise TypeError(f"{name} must be a list, one entry for each hypothesis, got {type(texts).__name__}")
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise ValueError("there must be one entry of references for each hypothesis, and at least one, got "
+                         f"{len(references)} and {len(hypotheses)}")
+    for position, (text, given) in enumerate(zip(hypotheses, references)):
+        if not isinstance(text, (str, list, tuple)):
+            raise TypeError(f"hypotheses[{position}] must be a str or a list of tokens, got {type(text).__name__}")
+        form = str if isinstance(text, str) else (list, tuple)
+        several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
+        if not several and not isinstance(given, form):
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a list "
+                            f"of such, got {given!r}")
+        if not all(one.split() if form is str else one for one in (given if several else [given])):
+            raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
+        try:
+            [set(one) for one in (text, *(given if several else [given]))]
+        except TypeError as unhashable:
+            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or int: "
+                            f"{unhashable}") from None
+
+
 # ---- Tokenizers and their files (lessons 06 and 08)
 
 
