@@ -1,7 +1,6 @@
 """What must hold of the files of checkpoints, as assertions that take the module with its parts: damage, trust, a full disk."""
 
 import errno
-import io
 import os
 import pathlib
 import random
@@ -90,21 +89,11 @@ def _full(*arguments, **options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-class _HalfWritten:
-    """A file on a disk that is full after a hundred bytes."""
-
-    def __init__(self, path, mode):
-        self.file = io.FileIO(path, mode)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.file.close()
-
-    def write(self, content):
-        self.file.write(bytes(content[:100]))
-        _full()
+def _half_written(path, content):
+    """Write to a disk that is full after a hundred bytes."""
+    with open(path, "wb") as file:
+        file.write(bytes(content[:100]))
+    _full()
 
 
-FULL = {"write": ("builtins.open", _HalfWritten), "fsync": (os, "fsync", _full), "replace": (os, "replace", _full), "mkdir": (pathlib.Path, "mkdir", _full)}
+FULL = {"write": (pathlib.Path, "write_bytes", _half_written), "fsync": (os, "fsync", _full), "replace": (os, "replace", _full), "mkdir": (pathlib.Path, "mkdir", _full)}

@@ -11,5 +11,8 @@ from .blocks import *  # noqa: F403
 from .encoder import *  # noqa: F403
 from .decoder import *  # noqa: F403
 from .seq2seq import *  # noqa: F403
+from .checkpointing import *  # noqa: F403
+from .optimisation import *  # noqa: F403
 from .tokenizers import *  # noqa: F403
 from .training import *  # noqa: F403
+from .files import *  # noqa: F403
