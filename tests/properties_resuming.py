@@ -1,0 +1,300 @@
+"""What a run does whose checkpoint was made by another one, as assertions that take the module: carry on, convert, or name it."""
+
+import math
+import warnings
+
+import numpy
+import pytest
+import torch
+from properties_data_order import silent
+from properties_training import loss_of, network, texts, weights
+
+NAMES = ("0.weight", "2.weight", "2.bias")
+
+
+def half(step):
+    return 0.5
+
+
+def run(parts, folder, model=None, optimizer=None, **options):
+    """A trainer of the small model. options: of the Trainer; model and optimizer: functions that make them."""
+    model = network() if model is None else model()
+    made = (optimizer or (lambda model: parts.AdamW(model.parameters(), lr=0.05)))(model)
+    return parts.Trainer(model, made, loss_of, texts, folder=folder, **options)
+
+
+def saved(parts, folder, steps=3, **options):
+    run(parts, folder, **options).train(steps)
+
+
+def resumed(parts, folder, expected=(), **options):
+    """A trainer that has resumed, with one warning in which all that is expected stands, or with none."""
+    again = run(parts, folder, **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        again.resume()
+    said = [str(warning.message) for warning in caught if "torch.cuda" not in str(warning.message)]
+    assert len(said) == bool(expected), said
+    for part in expected:
+        assert part in said[0], (part, said)
+    if expected:
+        assert said[0].startswith(f"the checkpoint of step {again.step} differs from this run, which continues as it is now: ")
+        assert said[0].count(";") == len(expected) - 1, said
+    return again
+
+
+def adamw(parts, **options):
+    return lambda model: parts.AdamW(model.parameters(), **({"lr": 0.05} | options))
+
+
+# --- options of the optimizer
+
+def new_options_are_used_and_named(parts, folder):
+    """Assert that an option that is constructed differently is used, with a schedule and without, in each group, and that no other one is named."""
+    for number, (options, expected) in enumerate((
+            ({"lr": 0.02}, "lr of parameter group 0 was 0.05, is 0.02"), ({"weight_decay": 0.3}, "weight_decay of parameter group 0 was 0.01, is 0.3"),
+            ({"betas": (0.8, 0.9)}, "betas of parameter group 0 was (0.9, 0.999), is (0.8, 0.9)"), ({"eps": 1e-4}, "eps of parameter group 0 was 1e-08, is 0.0001"))):
+        for schedule in (None, half):
+            place = folder / f"{number} {schedule}"
+            saved(parts, place, schedule=schedule)
+            again = resumed(parts, place, [expected], optimizer=adamw(parts, **options), schedule=schedule)
+            fresh = parts.AdamW(network().parameters(), **({"lr": 0.05} | options)).param_groups[0]
+            group = again.optimizer.param_groups[0]
+            assert all(group[name] == fresh[name] for name in ("betas", "eps", "weight_decay")) and group["initial_lr"] == fresh["lr"]
+            before = weights(again.model)
+            again.train(4)
+            assert not weights(again.model).equal(before) and group["lr"] == fresh["lr"] * (0.5 if schedule else 1)
+
+    def groups(decay, lr):
+        return lambda model: parts.AdamW([group | {"lr": lr} for group in parts.decay_groups(model, decay)])
+
+    saved(parts, folder / "groups", optimizer=groups(0.1, 0.05))
+    again = resumed(parts, folder / "groups", ["lr of parameter group 0", "lr of parameter group 1", "weight_decay of parameter group 0 was 0.1, is 0.2"],
+                    optimizer=groups(0.2, 0.03))
+    assert [group["weight_decay"] for group in again.optimizer.param_groups] == [0.2, 0.0]
+    again.train(4)                                          # what is asked for now is what the next checkpoint holds
+    resumed(parts, folder / "groups", optimizer=groups(0.2, 0.03))
+
+
+def changed_options_are_carried_on(parts, folder):
+    """Assert that what a callback had set goes on where the run is constructed as before, and that the weights are those of a run without a stop."""
+    def halve(trainer, report):
+        trainer.optimizer.param_groups[0]["lr"] *= 0.5
+        trainer.optimizer.param_groups[0]["weight_decay"] = 0.2
+
+    whole = run(parts, None, callbacks=[halve])
+    whole.train(6)
+    saved(parts, folder, callbacks=[halve])
+    again = resumed(parts, folder, callbacks=[halve])
+    assert (again.optimizer.param_groups[0]["lr"], again.optimizer.param_groups[0]["weight_decay"]) == (0.05 / 8, 0.2)
+    again.train(6)
+    assert weights(again.model).equal(weights(whole.model))
+
+
+def another_optimizer_is_refused(parts, folder):
+    """Assert an error before anything changes, for another class, also of the same name, and for other parameters; other groups are converted."""
+    saved(parts, folder)
+    others = {r"the state of the optimizer AdamW, which torch.optim.AdamW cannot continue": lambda model: torch.optim.AdamW(model.parameters(), lr=0.05),
+              r"AdamW, which torch.optim.sgd.SGD|AdamW, which torch.optim.SGD": lambda model: torch.optim.SGD(model.parameters(), lr=0.05),
+              r"the same parameters as the checkpoint's, got one without 2.bias$": lambda model: parts.AdamW(list(model.parameters())[:2], lr=0.05)}
+    for message, optimizer in others.items():
+        again = run(parts, folder, optimizer=optimizer)
+        before = weights(again.model)
+        with pytest.raises(ValueError, match=message):
+            again.resume()
+        assert weights(again.model).equal(before) and again.step == 0
+
+    whole = run(parts, None)
+    whole.train(5)
+    reverse = resumed(parts, folder, optimizer=lambda model: parts.AdamW(list(model.parameters())[::-1], lr=0.05))
+    reverse.train(5)
+    assert weights(reverse.model).equal(weights(whole.model))               # moments follow their parameters
+    saved(parts, folder / "one group", optimizer=adamw(parts, weight_decay=0.0))
+    whole = run(parts, None, optimizer=adamw(parts, weight_decay=0.0))
+    whole.train(5)
+    apart = resumed(parts, folder / "one group", ["the optimizer had 1 groups of parameters, has 2"],
+                    optimizer=lambda model: parts.AdamW(parts.decay_groups(model, 0.0), lr=0.05))
+    apart.train(5)
+    assert weights(apart.model).equal(weights(whole.model))
+
+
+# --- options of the trainer and of the model
+
+def other_settings_are_used_and_named(parts, folder):
+    """Assert that each setting of the trainer that differs is named, and the scaler of float16 converted."""
+    saved(parts, folder / "plain")
+    cases = {"accumulate was 1, is 2": {"accumulate": 2}, "max_norm was inf, is 0.5": {"max_norm": 0.5}, "compile was False, is True": {"compile": True},
+             "the schedule's factor at step 3 was None, is 0.5": {"schedule": half}, "precision was 'float32', is 'bfloat16'": {"precision": "bfloat16"}}
+    for expected, options in cases.items():
+        resumed(parts, folder / "plain", [expected], **options)
+    resumed(parts, folder / "plain", list(cases)[:2], accumulate=2, max_norm=0.5)
+    saved(parts, folder / "schedule", schedule=half)
+    resumed(parts, folder / "schedule", ["factor at step 3 was 0.5, is 0.75"], schedule=lambda step: step / 4)
+    resumed(parts, folder / "schedule", schedule=lambda step: 0.5 if step < 4 else 1 / step)
+    resumed(parts, folder / "schedule", ["factor at step 3 was 0.5, is None"])
+    for then, now in (("float32", "float16"), ("float16", "float32"), ("float16", "bfloat16")):
+        place = folder / f"{then} {now}"
+        saved(parts, place, precision=then, model=single)
+        again = resumed(parts, place, [f"precision was '{then}', is '{now}'"], precision=now, model=single)
+        again.train(5)
+        assert again.scaler.is_enabled() == (now == "float16") and weights(again.model).isfinite().all()
+
+
+def single():
+    return network(dtype=torch.float32)
+
+
+class Heads(torch.nn.Module):
+    """A model of which the state dict does not know all."""
+
+    def __init__(self, heads=2, options=None, activation=torch.relu):
+        super().__init__()
+        self.inner, self.heads, self.activation = network(), heads, activation
+        self.options = options or {"heads": heads}
+
+    def forward(self, ids):
+        return self.inner(ids)
+
+
+def other_models_are_named(parts, folder):
+    """Assert that options which the weights do not show are named: of the model, of a part, of PyTorch's layers, its class and its dtype."""
+    saved(parts, folder / "heads", model=Heads)
+    resumed(parts, folder / "heads", model=Heads)
+    resumed(parts, folder / "heads", ["heads of the model was 2, is 4", "options.heads of the model was 2, is 4"], model=lambda: Heads(4))
+    resumed(parts, folder / "heads", ["activation of the model was 'relu', is 'tanh'"], model=lambda: Heads(activation=torch.tanh))
+
+    def frozen():
+        model = Heads()
+        model.inner[0].weight.requires_grad = False
+        return model
+
+    resumed(parts, folder / "heads", ["parameters without a gradient of the model was '', is 'inner.0.weight'"], model=frozen)
+    saved(parts, folder / "plain")
+    resumed(parts, folder / "plain", ["1.p of the model was 0.0, is 0.3"], model=lambda: network(dropout=0.3))
+    resumed(parts, folder / "plain", ["0.weight of the model was torch.float64, is torch.float32"], model=single)
+
+
+def options_of_a_gpt_are_named(parts, folder):
+    """Assert that the course's models are told apart by heads and activation, with the same weights."""
+    def gpt(num_heads=2, **options):
+        return lambda: parts.GPTModel(11, 8, 1, num_heads, max_seq_len=8, **options).double()
+
+    saved(parts, folder, model=gpt())
+    for changed, expected in ((gpt(4), "options.num_heads of the model was 2, is 4"), (gpt(activation="relu"), "options.activation of the model was")):
+        again = run(parts, folder, model=changed)
+        with pytest.warns(UserWarning, match=expected):
+            again.resume()
+    resumed(parts, folder, model=gpt())
+
+
+def wrapped_models_fit(parts, folder):
+    """Assert that checkpoints of a model, of a compiled one and of one with another wrapper are taken by each other, as is every part by itself."""
+    class Wrapped(torch.nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+        def forward(self, ids):
+            return self.module(ids)
+
+    def part_compiled():
+        model = network()
+        model[2] = torch.compile(model[2], backend="eager")
+        return model
+
+    kinds = {"plain": network, "compiled": lambda: torch.compile(network(), backend="eager"), "wrapped": lambda: Wrapped(network()),
+             "both": lambda: Wrapped(torch.compile(network(), backend="eager")), "a part": part_compiled}
+    whole = run(parts, None)
+    whole.train(5)
+    for then, make in kinds.items():
+        saved(parts, folder / then, model=make)
+        for now, other in kinds.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")             # the class of the model differs for Wrapped
+                again = run(parts, folder / then, model=other)
+                assert again.resume() == 3
+            again.checkpoints = None
+            again.train(5)
+            assert weights(again.model).equal(weights(whole.model)), (then, now)
+
+
+# --- callbacks, generators, older versions
+
+class Counts:
+    """A callback with a state."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, trainer, report):
+        self.calls += 1
+
+    def state_dict(self):
+        return {"calls": self.calls}
+
+    def load_state_dict(self, state):
+        self.calls = state["calls"]
+
+
+class Average(Counts):
+    """Another one."""
+
+
+def callbacks_keep_their_states(parts, folder):
+    """Assert that each gets its own state wherever it stands in the list, and that a state too many or too few is named."""
+    saved(parts, folder, callbacks=[Counts(), Average(), Counts()])
+    again = resumed(parts, folder, callbacks=[print, Average(), Counts(), Counts()])
+    assert [part.calls for part in again.callbacks[1:]] == [3, 3, 3]
+    resumed(parts, folder, ["the state of the callback Average is not used"], callbacks=[Counts(), Counts()])
+    again = resumed(parts, folder, ["the callback Average has no state in the checkpoint"], callbacks=[Average(), Counts(), Average(), Counts()])
+    assert [part.calls for part in again.callbacks] == [3, 3, 0, 3]
+
+
+def other_generators_are_refused(parts, folder):
+    """Assert an error before anything changes, for another number of sources and for another kind."""
+    saved(parts, folder, generators=[torch.Generator(), numpy.random.default_rng()])
+    for sources, message in (([torch.Generator()], "generators must be 2, as before, got 1"),
+                             ([numpy.random.default_rng(), torch.Generator()], "got Generator for the state of torch.Generator")):
+        again = run(parts, folder, generators=sources)
+        before = weights(again.model)
+        with pytest.raises(ValueError, match=message):
+            again.resume()
+        assert weights(again.model).equal(before)
+
+
+def older_checkpoints_resume(parts, folder):
+    """Assert that a file without what this version adds, of which the progress had another name, ends with the same weights; with one warning."""
+    whole = run(parts, folder / "whole", save_every=1, keep=9, schedule=half)
+    whole.train(9)
+    state = parts.read_checkpoint(whole.checkpoints.paths()[6])
+    state["position"] = state.pop("progress")
+    del state["run"], state["data"]
+    parts.Checkpoints(folder / "old").save(7, state)
+    older = "it is of an older version, so that neither the model's options nor the order of the data can be compared"
+    again = resumed(parts, folder / "old", [older], schedule=half)
+    assert again.progress == (1, 1)
+    with silent():
+        again.checkpoints = None
+        again.train(9)
+    assert weights(again.model).equal(weights(whole.model))
+    again = resumed(parts, folder / "old", [older, "lr of parameter group 0 was 0.05, is 0.1"], schedule=half, optimizer=adamw(parts, lr=0.1))
+    assert again.optimizer.param_groups[0]["initial_lr"] == 0.1
+    with pytest.raises(ValueError, match="as many parameters as the checkpoint's, in groups of .3., got .2."):
+        run(parts, folder / "old", optimizer=lambda model: parts.AdamW(list(model.parameters())[:2], lr=0.05)).resume()
+
+
+def the_same_run_is_not_named(parts, folder):
+    """Assert no warning where nothing differs: PyTorch's optimizers, infinities, NumPy's numbers, checkpoints made before the first step and after."""
+    kinds = {"sgd": lambda model: torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9), "adamw": lambda model: torch.optim.AdamW(model.parameters()),
+             "numpy": lambda model: parts.AdamW(model.parameters(), lr=numpy.float64(0.05), betas=(numpy.float64(0.9), 0.999)),
+             "named": lambda model: torch.optim.Adam(model.named_parameters())}
+    for name, optimizer in kinds.items():
+        whole = run(parts, None, optimizer=optimizer, max_norm=math.inf, schedule=lambda step: numpy.float64(1 / step))
+        whole.train(5)
+        for steps in (0, 3):
+            made = run(parts, folder / f"{name} {steps}", optimizer=optimizer, max_norm=math.inf, schedule=lambda step: numpy.float64(1 / step))
+            made.train(steps)
+            made.save()
+            again = resumed(parts, folder / f"{name} {steps}", optimizer=optimizer, max_norm=math.inf, schedule=lambda step: numpy.float64(1 / step))
+            again.train(5)
+            assert weights(again.model).equal(weights(whole.model)), (name, steps)

@@ -1,0 +1,21 @@
+"""A resumed run sees the batches of the run that was never interrupted, or it is said that they differ."""
+
+import properties_data_order as laws
+import pytest
+
+from shared import transformer as training
+
+
+@pytest.mark.parametrize("name", laws.LOADERS)
+def test_resumes_with_the_same_batches(name, tmp_path):
+    laws.resumes_with_the_same_batches(training, tmp_path, {name: laws.LOADERS[name]})
+
+
+def test_resumes_with_the_same_batches_of_workers(tmp_path):
+    laws.resumes_with_the_same_batches(training, tmp_path, {"workers": lambda: laws.workers}, stops=(6,))
+
+
+@pytest.mark.parametrize("law", [laws.resumes_twice_and_trains_in_pieces, laws.accumulates_over_the_end_of_an_epoch, laws.generators_of_the_run_shuffle_too,
+                                 laws.other_batches_are_named, laws.a_failed_step_loses_no_batch], ids=lambda law: law.__name__)
+def test_law(law, tmp_path):
+    law(training, tmp_path)
