@@ -132,7 +132,8 @@ def constructed(trainer, compile):
         "options": [_options(group) for group in groups],
         "parameters": [[names.get(id(parameter), f"parameter {number}") for parameter, number in zip(group["params"], flat)] for group in groups],
         "settings": {"accumulate": trainer.accumulate, "max_norm": float(trainer.max_norm), "precision": trainer.precision,
-                     "compile": bool(compile), "the number of processes": processes.world()},
+                     "compile": bool(compile), "the number of processes": processes.world(), "the device": trainer.device.type,
+                     "PyTorch's version": str(torch.__version__)},
         "model": described(trainer.model),
     }
 
