@@ -94,15 +94,16 @@ LOADERS = {                                                 # each makes the loa
 }
 
 
-def run(parts, folder, make, seed=0, generators=(), **options):
-    """A trainer in a fresh process, and the list of the batches that it uses."""
+def run(parts, folder, make, seed=0, generators=(), noise=None, **options):
+    """A trainer in a fresh process, and the list of the batches that it uses. noise: a source that the loss draws from."""
     torch.manual_seed(seed), random.seed(seed), numpy.random.seed(seed)
     model, seen = network(dropout=0.3), []
 
     def loss(model, batch):
         if model.training:
             seen.append(batch[0].tolist())
-        return loss_of(model, batch)
+        total, count = loss_of(model, batch)
+        return total * (1 + noise.random() if noise else 1), count
     return parts.Trainer(model, parts.AdamW(model.parameters(), lr=0.05), loss, make(), folder=folder, generators=generators, **options), seen
 
 
@@ -158,6 +159,23 @@ def accumulates_over_the_end_of_an_epoch(parts, folder):
     resumes_with_the_same_batches(parts, folder, {name: LOADERS[name] for name in names}, stops=(1, 2, 4, 6), accumulate=3)
 
 
+def a_source_is_shared_with_the_loss(parts, folder):
+    """Assert the same for a source that the loader holds, and from which the loss draws, too, so that skipping alone does not bring it back."""
+    def trained(place, steps, kind):
+        source = kind(5)
+        made, seen = run(parts, folder / place, lambda: always(DataLoader(Pairs(source=source), batch_size=3, shuffle=True)), noise=source)
+        made.resume()
+        made.train(steps)
+        return weights(made.model)
+
+    with silent():
+        for name, kind in {"Python": random.Random, "NumPy": numpy.random.default_rng, "NumPy, older": numpy.random.RandomState}.items():
+            whole = trained(f"{name}, whole", STEPS, kind)
+            for stop in (2, 4, 9):
+                trained(f"{name}, {stop}", stop, kind)
+                assert trained(f"{name}, {stop}", STEPS, kind).equal(whole), (name, stop)
+
+
 def generators_of_the_run_shuffle_too(parts, folder):
     """Assert the same for a source that the loader does not hold, if it is among the trainer's generators."""
     def trained(place, steps):
@@ -191,7 +209,7 @@ OTHERS = {                                                  # → what the warni
 def other_batches_are_named(parts, folder):
     """Assert one warning where the batches before the interruption are others now, and none where they were changed in place."""
     def plain(epoch):
-        return [{"ids": batch, "text": "a"} for batch in texts(0, 4)]
+        return [{"ids": [side.contiguous() for side in batch], "text": "a"} for batch in texts(0, 4)]
 
     def loss(model, batch):
         ids, targets = batch["ids"] if isinstance(batch, dict) else batch
@@ -222,6 +240,16 @@ def other_batches_are_named(parts, folder):
 
 def a_failed_step_loses_no_batch(parts, folder):
     """Assert that training goes on with the batches of a step that failed, also where that had begun the next epoch."""
+    whole, expected = run(parts, None, LOADERS["PyTorch's source, one loader"])
+    whole.train(4)
+    made, seen = run(parts, None, LOADERS["PyTorch's source, one loader"])
+    made.train(1)
+    plain, made.loss = made.loss, lambda model, batch: (made.model[2].bias.sum() * float("nan"), 1)
+    with pytest.raises(FloatingPointError, match="batch 2 of epoch 0"):
+        made.train(2)
+    made.loss = plain
+    made.train(4)
+    assert seen == expected
     whole, expected = run(parts, None, LOADERS["a generator an epoch"], accumulate=3)
     whole.train(4)
     made, seen = run(parts, None, LOADERS["a generator an epoch"], accumulate=3)
@@ -233,3 +261,10 @@ def a_failed_step_loses_no_batch(parts, folder):
     with silent():
         made.train(4)
     assert seen == expected
+
+
+def an_empty_epoch_is_refused(parts, folder):
+    """Assert an error where an epoch has no batch, a later one, too."""
+    made, _ = run(parts, folder, lambda: lambda epoch: texts(0, 2) if epoch == 0 else [])
+    with pytest.raises(ValueError, match="batches must give at least one batch an epoch, got none in epoch 1"):
+        made.train(3)

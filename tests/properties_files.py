@@ -97,3 +97,19 @@ def _half_written(path, content):
 
 
 FULL = {"write": (pathlib.Path, "write_bytes", _half_written), "fsync": (os, "fsync", _full), "replace": (os, "replace", _full), "mkdir": (pathlib.Path, "mkdir", _full)}
+
+
+def files_belong_together(parts, folder):
+    """Assert that of several files none changes where one of them fails, that nothing is left behind, and that a good one is written."""
+    one, two = folder / "one", folder / "two"
+    parts.files.write_whole(one, lambda half: half.write_text("old"))
+
+    def fail(half):
+        half.write_text("half")
+        raise KeyError("two")
+
+    with pytest.raises(KeyError):
+        parts.files.write_together({one: lambda half: half.write_text("new"), two: fail})
+    assert one.read_text() == "old" and names(folder) == ["one"]
+    parts.files.write_together({str(one): lambda half: half.write_text("new"), two: lambda half: half.write_bytes(b"two")})
+    assert (one.read_text(), two.read_text(), names(folder)) == ("new", "two", ["one", "two"])

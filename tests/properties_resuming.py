@@ -223,8 +223,8 @@ def wrapped_models_fit(parts, folder):
 class Counts:
     """A callback with a state."""
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, calls=0):
+        self.calls = calls
 
     def __call__(self, trainer, report):
         self.calls += 1
@@ -242,12 +242,12 @@ class Average(Counts):
 
 def callbacks_keep_their_states(parts, folder):
     """Assert that each gets its own state wherever it stands in the list, and that a state too many or too few is named."""
-    saved(parts, folder, callbacks=[Counts(), Average(), Counts()])
+    saved(parts, folder, callbacks=[Counts(10), Average(20), Counts(30)])
     again = resumed(parts, folder, callbacks=[print, Average(), Counts(), Counts()])
-    assert [part.calls for part in again.callbacks[1:]] == [3, 3, 3]
+    assert [part.calls for part in again.callbacks[1:]] == [23, 13, 33]
     resumed(parts, folder, ["the state of the callback Average is not used"], callbacks=[Counts(), Counts()])
     again = resumed(parts, folder, ["the callback Average has no state in the checkpoint"], callbacks=[Average(), Counts(), Average(), Counts()])
-    assert [part.calls for part in again.callbacks] == [3, 3, 0, 3]
+    assert [part.calls for part in again.callbacks] == [23, 13, 0, 33]
 
 
 def other_generators_are_refused(parts, folder):

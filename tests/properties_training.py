@@ -91,6 +91,12 @@ def clipping_agrees(parts):
         for mine, other in zip(ours.parameters(), theirs.parameters()):
             assert mine.grad is other.grad is None or torch.testing.assert_close(mine.grad, other.grad, **EXACT) is None
     assert parts.clip_grad_norm(network().parameters(), 1.0) == 0
+    for given in ([math.inf, 1.0], [math.nan, 1.0], [-math.inf, math.inf]):         # what becomes of the gradients, and the length
+        for limit in (1.0, math.inf):
+            ours, theirs = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))
+            ours.grad, theirs.grad = torch.tensor(given), torch.tensor(given)
+            lengths = parts.clip_grad_norm([ours], limit), torch.nn.utils.clip_grad_norm_([theirs], limit)
+            torch.testing.assert_close(torch.cat([ours.grad, lengths[0][None]]), torch.cat([theirs.grad, lengths[1][None]]), equal_nan=True, **EXACT)
 
 
 def scheduled(make, steps=100):
