@@ -10,15 +10,18 @@ from parity_decoder import TINY, ids_of
 from torch import nn
 
 import shared.transformer as parts
-from shared.transformer import attention, blocks, decoder, encoder, multi_head, positions, seq2seq, tokenizers, training
+from shared.transformer import (attention, blocks, checkpointing, decoder, encoder, files, multi_head, optimisation, positions, seq2seq, tokenizers,
+                                training)
 
-MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, tokenizers, training)
+MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, tokenizers, checkpointing, optimisation, training, files)
 PUBLIC = [name for module in MODULES for name in public(module, module.__all__)]
+PUBLIC += [f"Trainer.{name}" for name in ("train", "evaluate_untraced", "save", "resume")]         # of its bases
 INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {
     "BeamStep": "a tuple that beam_search fills",
     "SequenceClassifier.pool": "called by forward, on what its encoder has checked",
     "merge_pair": INNER, "apply_merges": INNER, "adamw_update": INNER,
+    "TrainingLoop": "the half of Trainer that a lesson shows",
     "random_states": "takes the learner's own sources of random numbers", "restore_random_states": "takes what random_states gave",
 }
 ONE = torch.zeros(1, 1, dtype=torch.int64, device=DEVICE)

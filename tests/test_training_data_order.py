@@ -1,18 +1,19 @@
 """A resumed run sees the batches of the run that was never interrupted, or it is said that they differ."""
 
+import loaders
 import properties_data_order as laws
 import pytest
 
 from shared import transformer as training
 
 
-@pytest.mark.parametrize("name", laws.LOADERS)
+@pytest.mark.parametrize("name", loaders.LOADERS)
 def test_resumes_with_the_same_batches(name, tmp_path):
-    laws.resumes_with_the_same_batches(training, tmp_path, {name: laws.LOADERS[name]})
+    laws.resumes_with_the_same_batches(training, tmp_path, {name: loaders.LOADERS[name]})
 
 
 def test_resumes_with_the_same_batches_of_workers(tmp_path):
-    laws.resumes_with_the_same_batches(training, tmp_path, {"workers": lambda: laws.workers}, stops=(6,))
+    laws.resumes_with_the_same_batches(training, tmp_path, {"workers": lambda: loaders.workers}, stops=(6,))
 
 
 @pytest.mark.parametrize("law", [laws.resumes_twice_and_trains_in_pieces, laws.accumulates_over_the_end_of_an_epoch, laws.generators_of_the_run_shuffle_too, laws.a_source_is_shared_with_the_loss,

@@ -13,6 +13,7 @@ import properties_checkpoints as stopping
 import properties_data_order as order
 import properties_files as files
 import properties_resuming as resuming
+import properties_resuming_models as models
 import properties_surroundings as theirs
 import properties_training as going
 import pytest
@@ -34,8 +35,8 @@ FILES = (files.nothing_in_a_file_is_run, files.damage_is_noticed, theirs.small_l
 ORDER = (functools.partial(order.resumes_with_the_same_batches, stops=(6,)), order.a_source_is_shared_with_the_loss, order.other_batches_are_named, order.a_failed_step_loses_no_batch,
          order.an_empty_epoch_is_refused, order.resumes_twice_and_trains_in_pieces)
 OTHER = (resuming.new_options_are_used_and_named, resuming.changed_options_are_carried_on, resuming.another_optimizer_is_refused,
-         resuming.other_models_are_named, resuming.callbacks_keep_their_states, resuming.other_generators_are_refused, resuming.older_checkpoints_resume,
-         resuming.the_same_run_is_not_named, resuming.other_settings_are_used_and_named, resuming.wrapped_models_fit)
+         models.other_models_are_named, resuming.callbacks_keep_their_states, resuming.other_generators_are_refused, resuming.older_checkpoints_resume,
+         resuming.the_same_run_is_not_named, models.other_settings_are_used_and_named, models.wrapped_models_fit)
 ON_A_DISK = (files.reaches_the_disk_in_order, files.no_space_left)
 LAWS = {"optimisation": (STEPS, (theirs.what_is_saved_can_be_read, resuming.the_same_run_is_not_named)),
         "checkpointing": ((stopping.random_states_come_back, *STEPS), ()), "training": (STEPS, STOPS), "files": ((), FILES),
