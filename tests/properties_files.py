@@ -8,7 +8,6 @@ import stat
 import warnings
 
 import pytest
-import torch
 from properties_checkpoints import names, run
 from properties_training import weights
 

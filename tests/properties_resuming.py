@@ -154,7 +154,7 @@ def other_generators_are_refused(parts, folder):
     """Assert an error before anything changes, for another number of sources and for another kind."""
     saved(parts, folder, generators=[torch.Generator(), numpy.random.default_rng()])
     for sources, message in (([torch.Generator()], "generators must be 2, as before, got 1"),
-                             ([numpy.random.default_rng(), torch.Generator()], "got Generator for the state of torch.Generator")):
+                             ([numpy.random.default_rng(), torch.Generator()], "of the same kinds as before, got Generator for the state of torch.Generator")):
         again = run(parts, folder, generators=sources)
         before = weights(again.model)
         with pytest.raises(ValueError, match=message):
@@ -179,7 +179,7 @@ def older_checkpoints_resume(parts, folder):
     assert weights(again.model).equal(weights(whole.model))
     again = resumed(parts, folder / "old", [older, "lr of parameter group 0 was 0.05, is 0.1"], schedule=half, optimizer=adamw(parts, lr=0.1))
     assert again.optimizer.param_groups[0]["initial_lr"] == 0.1
-    with pytest.raises(ValueError, match="as many parameters as the checkpoint's, in groups of .3., got .2."):
+    with pytest.raises(ValueError, match="as many parameters as the checkpoint's: groups of .3., got .2."):
         run(parts, folder / "old", optimizer=lambda model: parts.AdamW(list(model.parameters())[:2], lr=0.05)).resume()
 
 

@@ -4,7 +4,6 @@ Each job is a command line of `shared.train`; what each wrote is printed as JSON
 """
 
 import contextlib
-import io
 import json
 import os
 import pathlib

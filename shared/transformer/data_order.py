@@ -1,9 +1,9 @@
-"""The batches of a run, epoch by epoch, and what decides their order, so that a resumed run sees the same ones. Written by hand.
+"""The batches of a run, epoch by epoch, and what decides their order, so that a resumed run sees the same ones.
 
-A loader that shuffles draws from some source of random numbers when its epoch begins: PyTorch's own, or a generator that it
-holds. So the states of all sources are kept as they were at that moment. To continue within an epoch, they are set back, the
-batches that are done are drawn once more and thrown away, and then all sources continue from where training was. A fingerprint
-of the last batch tells whether the batches are the same.
+Written by hand. A loader that shuffles draws from some source of random numbers when its epoch begins: PyTorch's own,
+or a generator that it holds. So the states of all sources are kept as they were at that moment. To continue within an
+epoch they are set back, the batches that are done are drawn once more and dropped, and then all sources continue from
+where training was. A fingerprint of the last batch tells whether the batches are the same.
 """
 
 import collections
@@ -26,7 +26,7 @@ class Drawn:
     """One batch that was drawn: all that is needed to draw the ones after it."""
 
     progress: tuple                     # epoch, batches of it that are drawn by then
-    start: dict                         # random states when the epoch began, those of the loader's own sources among them
+    start: dict                         # random states when the epoch began, with those of the loader's own sources
     sources: list | None                # the loader's own sources; None in what was read from a checkpoint
     before: dict | None                 # random states before this batch was drawn; None if it is the first one
     sample: list | int | None           # some numbers of the batch, or their fingerprint; None without checkpoints
@@ -34,8 +34,12 @@ class Drawn:
 
     def state_dict(self):
         """What a checkpoint keeps."""
-        return {"progress": self.progress, "start": self.start, "before": self.before, "fingerprint": fingerprint(self.sample),
-                "sources": [randomness.state_of(source) for source in self.sources] if self.sources is not None else self.now}
+        return {"progress": self.progress, "start": self.start, "before": self.before, "sources": self.states_now(),
+                "fingerprint": fingerprint(self.sample)}
+
+    def states_now(self):
+        """The states of the loader's own sources: of now, or of when the checkpoint was made."""
+        return self.now if self.sources is None else [randomness.state_of(source) for source in self.sources]
 
 
 class DataOrder:
@@ -75,10 +79,11 @@ class DataOrder:
         return None if drawn is None else drawn.state_dict()
 
     def load_state_dict(self, state):
-        """Continue from there. state: None in a checkpoint of an older version, where nothing is known of the batches."""
+        """Continue from there. state: None if nothing is known of the batches, as in checkpoints of older versions."""
         self.drawn.clear()
         if state is not None:
-            self.drawn.append(Drawn(tuple(state["progress"]), state["start"], None, state["before"], state["fingerprint"], state["sources"]))
+            self.drawn.append(Drawn(tuple(state["progress"]), state["start"], None, state["before"],
+                                    state["fingerprint"], state["sources"]))
 
     def _begun(self, batches, epoch):
         """A new epoch: its iterator, the random states before it was made, and the loader's own sources.
@@ -112,31 +117,34 @@ class DataOrder:
     def _again(self, batches, epoch, done):
         """An epoch of which `done` batches are used already, as `_begun` and the loop after it had left it."""
         last, own = self.last((epoch, done)), random_states(self.generators)
-        start = last.start if last else random_states(self.generators)
-        now = [] if last is None else last.now if last.sources is None else [randomness.state_of(source) for source in last.sources]
+        start, now = (last.start, last.states_now()) if last else (own | {"sources": []}, [])
+        # the states when the epoch began, in which the loader shuffles
         restore_random_states(start | {"cuda": start["cuda"] if processes.world() == 1 else []}, self.generators)
         loader = batches(epoch)
         sources = self._sources_of(loader)
-        _set_states(sources, start.get("sources", []))
+        _set_states(sources, start["sources"])
         loader = iter(loader)
+        # the batches that are done; the last one in the states in which it was drawn
         skipped = sum(1 for _ in itertools.islice(loader, done - 1))
         if last and last.before and len(last.before["generators"]) == len(self.generators) + len(sources):
             restore_random_states(last.before, [*self.generators, *sources])
         batch = next(loader, END)
         _compare(epoch, done, skipped + (batch is not END), last, batch)
+        # the states of now
         restore_random_states(own, self.generators)
         _set_states(sources, now)
-        if last:                                                            # what was read knows its sources now
-            last.sources, last.start = sources, start | {"sources": start.get("sources", [])}
+        if last:
+            last.sources = sources                                          # one that was read had none
         return loader, start, sources
 
     def _sources_of(self, loader):
         """The loader's own sources, without those that are kept anyway."""
-        return [source for source in randomness.sources_in(loader) if not any(source is other for other in self.generators)]
+        kept = {id(source) for source in self.generators}
+        return [source for source in randomness.sources_in(loader) if id(source) not in kept]
 
 
 def _set_states(sources, states):
-    """Set the sources back, if they are the ones that the states are of; otherwise the batches' fingerprint shows it."""
+    """Set the sources back, if they are as many as the states; if they are others, the fingerprint shows it."""
     if len(sources) == len(states):
         for source, state in zip(sources, states):
             try:
@@ -150,18 +158,18 @@ def _compare(epoch, done, skipped, last, batch):
     if processes.rank() > 0:                                   # augmented by each process in its own way
         return
     if skipped < done:
-        warnings.warn(f"batches({epoch}) gives {skipped} batches, fewer than the {done} that were used before the run was "
-                      "interrupted: training continues with the next epoch", stacklevel=2)
+        warnings.warn(f"batches({epoch}) gives {skipped} batches, fewer than the {done} that were used before the run "
+                      "was interrupted: training continues with the next epoch", stacklevel=2)
     elif last and last.sample is not None and fingerprint(last.sample) != fingerprint(sampled(batch)):
-        warnings.warn(f"batches({epoch}) gives other batches than before the run was interrupted: its batch {done} differs, so "
-                      "that some examples may be used twice in this epoch and others not at all", stacklevel=2)
+        warnings.warn(f"batches({epoch}) gives other batches than before the run was interrupted: its batch {done} "
+                      "differs, so that some examples may be used twice in this epoch, others not at all", stacklevel=2)
 
 
 # ---- Fingerprints
 
 
 def sampled(batch, depth=0):
-    """Some numbers of a batch, evenly spread over each of its tensors, as a list; they stay when the batch is changed in place."""
+    """Some numbers of a batch, evenly spread over each of its tensors; a list that does not change with the batch."""
     if isinstance(batch, torch.Tensor):
         return [str(batch.dtype), tuple(batch.shape), _spread(batch)]
     if isinstance(batch, (str, bytes, int, float, type(None))):

@@ -1,7 +1,7 @@
 """Files that are written whole or not at all, and checkpoints with a checksum. Written by hand.
 
-Whatever happens while a file is written, a killed process or a full disk, its name stands for the old content or for the
-new one, never for half of it.
+Whatever happens while a file is written, be it a killed process or a full disk, its name stands for the old content or
+for the new one, never for half of it.
 """
 
 import hashlib

@@ -51,7 +51,7 @@ def of_first(thing):
 
 
 def wrapped(model, compile):
-    """What the loss calls: the model, compiled if asked for, whose backward pass averages the gradients of all processes."""
+    """What the loss calls: the model, compiled if asked for, with gradients averaged over all processes."""
     model = torch.compile(model) if compile else model
     return torch.nn.parallel.DistributedDataParallel(model) if world() > 1 else model
 

@@ -1,4 +1,7 @@
-"""Sources of random numbers: their states as plain numbers and tensors, and which of them a loader draws from. Written by hand."""
+"""Sources of random numbers: their states as plain numbers and tensors, and the sources that a loader holds.
+
+Written by hand.
+"""
 
 import inspect
 import random
@@ -55,7 +58,7 @@ def plain(state):
 
 
 def sources_in(loader):
-    """The sources of random numbers that a loader holds, in its sampler, in its data set or in the frame of a generator function."""
+    """The sources of random numbers in a loader: in its sampler, its data set, or the frame of a generator function."""
     found, seen, ahead = [], set(), [(loader, 0)]
     while ahead and len(seen) < MANY:
         thing, depth = ahead.pop(0)

@@ -225,10 +225,11 @@ def generators(generators, states):
     if len(generators) != len(states):
         raise ValueError(f"generators must be {len(states)}, as before, got {len(generators)}")
     for source, state in zip(generators, states):
-        kind = "torch.Generator" if isinstance(state, torch.Tensor) else "NumPy's" if isinstance(state, dict) else "random.Random"
-        torch_s, python_s = isinstance(source, torch.Generator), hasattr(source, "getstate")
-        if kind != ("torch.Generator" if torch_s else "random.Random" if python_s else "NumPy's"):
-            raise ValueError(f"generators must be of the kinds as before, got {type(source).__name__} for the state of {kind}")
+        kind = {torch.Tensor: "torch.Generator", tuple: "random.Random"}.get(type(state), "NumPy's")
+        given = "torch.Generator" if isinstance(source, torch.Generator) else "random.Random"
+        if kind != (given if hasattr(source, "getstate") or isinstance(source, torch.Generator) else "NumPy's"):
+            raise ValueError(f"generators must be of the same kinds as before, got {type(source).__name__} for the "
+                             f"state of {kind}")
 
 
 def trainer(trainer, processes):
@@ -331,15 +332,16 @@ def optimizer_class(then, now):
 def optimizer_sizes(then, now):
     """Numbers of parameters, group by group."""
     if then != now:
-        raise ValueError(f"the optimizer must hold as many parameters as the checkpoint's, in groups of {then}, got {now}")
+        raise ValueError(f"the optimizer must hold as many parameters as the checkpoint's: groups of {then}, got {now}")
 
 
 def optimizer_names(then, now):
     """Names of all parameters that the optimizer changes."""
     missing, more = (", ".join(sorted(names)[:3]) for names in (set(then) - set(now), set(now) - set(then)))
     if missing or more:
-        raise ValueError("the optimizer must hold the same parameters as the checkpoint's, got one "
-                         + " and ".join([f"without {missing}"] * bool(missing) + [f"with {more} in addition"] * bool(more)))
+        parts = [f"without {missing}"] * bool(missing) + [f"with {more} in addition"] * bool(more)
+        raise ValueError("the optimizer must hold the same parameters as the checkpoint's, "
+                         f"got one {' and '.join(parts)}")
 
 
 # ---- Folders of other libraries

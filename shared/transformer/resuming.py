@@ -1,8 +1,9 @@
-"""Saving a training run and resuming it: what a checkpoint holds, and whether the run that resumes it is still the same.
+"""Saving a training run and resuming it: what a checkpoint holds, and whether the run that resumes is still the same.
 
-Written by hand. What differs between the checkpoint and the run is carried on exactly, converted, or named in one sentence.
+Written by hand. What differs between the checkpoint and the run is carried on exactly, converted, or named in a warning.
 """
 
+import itertools
 import math
 import warnings
 
@@ -25,7 +26,7 @@ class Resumable:
         """Begin with no step done, and note how the run was constructed."""
         self.checkpoints = None if folder is None else Checkpoints(folder, keep)
         self.data_order = DataOrder(self.generators, self.accumulate + 1, watched=folder is not None)
-        self.step, self.progress, self.stopped = 0, (0, 0), False           # progress: epoch, batches of it that are done
+        self.step, self.progress, self.stopped = 0, (0, 0), False           # progress: epoch, batches of it done
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         if folder is not None:
@@ -46,7 +47,8 @@ class Resumable:
         training = [part for part in self.model.modules() if part.training]
         self.model.eval()
         try:
-            with torch.no_grad(), torch.autocast(self.device.type, getattr(torch, self.precision), enabled=self.precision != "float32"):
+            number = getattr(torch, self.precision)
+            with torch.no_grad(), torch.autocast(self.device.type, number, enabled=number != torch.float32):
                 return function(self.model)
         finally:
             restore_random_states(states, self.generators)
@@ -70,20 +72,22 @@ class Resumable:
         if processes.rank() == 0:
             self.checkpoints.save(self.step, {
                 "step": self.step, "progress": self.progress, "stopped": self.stopped,
-                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
-                "random": states, "data": self.data_order.state_dict(self.progress),
+                "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(), "random": states, "data": self.data_order.state_dict(self.progress),
                 "run": self.constructed | {"factor": _factor(self.schedule, self.step)},
-                "callbacks": {name: readable(name, part.state_dict()) for name, part in _remembering(self.callbacks)}}, loss)
+                "callbacks": {name: readable(name, part.state_dict()) for name, part in _remembering(self.callbacks)},
+            }, loss)
 
     # ---- Resuming
 
     def resume(self):
         """Continue from the latest checkpoint, if there is one; returns the number of steps that are done.
 
-        Options of the optimizer that were constructed as in the checkpoint continue with the values they had; all that was
-        constructed differently is used as it is now, and named in one warning.
-        A run that a callback stopped stays stopped, unless `stopped` is set to False.
-        Raises ValueError for another optimizer, other parameters in it or other generators, RuntimeError for another model.
+        Options of the optimizer that are constructed as in the checkpoint continue with the values they had. What is
+        constructed differently is used as it is now, and named in one warning. Random numbers continue with the
+        checkpoint's, whatever seed was set. A run that a callback stopped stays so, unless `stopped` is set to False.
+        Raises ValueError for another optimizer, other parameters in it or other generators, and RuntimeError for other
+        parameters of the model.
         """
         refuse.folder(self.checkpoints)
         rank = processes.rank()
@@ -97,10 +101,11 @@ class Resumable:
         refuse.optimizer_class(then["optimizer"] if then else None, now["optimizer"])
         weights = renamed(state["model"], self.model.state_dict())
         if weights.keys() != self.model.state_dict().keys():
-            self.model.load_state_dict(weights)                             # names what is missing, unless the model converts it
+            self.model.load_state_dict(weights)                             # names what is missing, or converts it
         optimizer = _optimizer_state(state["optimizer"], then["parameters"] if then else None, now)
         # the states of all that has one
-        differences = [*_dtypes(weights, self.model.state_dict()), *_run_differences(state, now, _factor(self.schedule, state["step"]))]
+        differences = [*_dtypes(weights, self.model.state_dict()),
+                       *_run_differences(state, now, _factor(self.schedule, state["step"]))]
         self.model.load_state_dict(weights)
         self.optimizer.load_state_dict(optimizer)
         differences += _reconciled(self.optimizer.param_groups, then["options"] if then else None, now["options"])
@@ -126,14 +131,15 @@ def constructed(trainer, compile):
     """What decides how a run continues, as plain numbers and texts."""
     names = {id(parameter): unwrapped(name) for name, parameter in trainer.model.named_parameters()}
     groups = trainer.optimizer.param_groups
-    flat = iter(range(sum(len(group["params"]) for group in groups)))
+    flat = itertools.count()                                                # of those that the model does not have
     return {
         "optimizer": _class_name(trainer.optimizer),
         "options": [_options(group) for group in groups],
-        "parameters": [[names.get(id(parameter), f"parameter {number}") for parameter, number in zip(group["params"], flat)] for group in groups],
-        "settings": {"accumulate": trainer.accumulate, "max_norm": float(trainer.max_norm), "precision": trainer.precision,
-                     "compile": bool(compile), "the number of processes": processes.world(), "the device": trainer.device.type,
-                     "PyTorch's version": str(torch.__version__)},
+        "parameters": [[names.get(id(parameter), f"parameter {next(flat)}") for parameter in group["params"]]
+                       for group in groups],
+        "settings": {"accumulate": trainer.accumulate, "max_norm": float(trainer.max_norm),
+                     "precision": trainer.precision, "compile": bool(compile), "the number of processes": processes.world(),
+                     "the device": trainer.device.type, "PyTorch's version": str(torch.__version__)},
         "model": described(trainer.model),
     }
 
@@ -152,11 +158,10 @@ def renamed(state, own):
 
 
 def described(model):
-    """Plain attributes of all modules of a model, such as num_heads and p, and its class: what a state dict does not hold."""
+    """Plain attributes of all modules of a model, such as num_heads and p, and its classes: not in a state dict."""
     found = {}
     for path, module in model.named_modules():
-        inner = getattr(module, "_orig_mod", None) or (module.module if isinstance(module, torch.nn.parallel.DistributedDataParallel) else None)
-        if inner is None:                                                   # not a wrapper, whose attributes mean nothing
+        if not hasattr(module, "_orig_mod") and type(module).__name__ != "DistributedDataParallel":
             found[f"{unwrapped(path)}.class".strip(".")] = type(module).__name__
             for name, value in vars(module).items():
                 if not name.startswith("_") and name != "training":
@@ -200,7 +205,8 @@ def _optimizer_state(state, then, now):
     then: the names in the checkpoint; None in one of an older version, where the numbers of parameters have to do.
     """
     if then is None or then == now["parameters"]:
-        refuse.optimizer_sizes([len(group["params"]) for group in state["param_groups"]], [len(group) for group in now["parameters"]])
+        sizes = [len(group["params"]) for group in state["param_groups"]]
+        refuse.optimizer_sizes(sizes, [len(names) for names in now["parameters"]])
         return state
     old, new = ([name for group in names for name in group] for names in (then, now["parameters"]))
     refuse.optimizer_names(old, new)
@@ -210,14 +216,15 @@ def _optimizer_state(state, then, now):
         kept = saved.get(frozenset(names), options | {"initial_lr": options["lr"]})
         groups.append(kept | {"params": list(range(number, number + len(names)))})
         number += len(names)
-    moments = {number: state["state"][places[name]] for number, name in enumerate(new) if places[name] in state["state"]}
+    moments = state["state"]
+    moments = {number: moments[places[name]] for number, name in enumerate(new) if places[name] in moments}
     return {"state": moments, "param_groups": groups}
 
 
 def _reconciled(groups, then, now):
     """Set the options that are constructed differently to what they are now, and name them.
 
-    then: the options in the checkpoint as constructed; None in one of an older version, where they are those it ended with.
+    then: the options in the checkpoint as constructed; None in one of an older version, which has the last ones alone.
     """
     then = [_options(group) for group in groups] if then is None else then
     differences = []
@@ -282,11 +289,12 @@ def _warn(step, differences):
 
 def _remembering(callbacks):
     """(name, callback) of those that have a state."""
-    return [(f"{type(part).__name__} {number}", part) for number, part in enumerate(callbacks) if hasattr(part, "state_dict")]
+    return [(f"{type(part).__name__} {number}", part) for number, part in enumerate(callbacks)
+            if hasattr(part, "state_dict")]
 
 
 def _load_callbacks(callbacks, states):
-    """Give each callback its state, the first one of a class that of the first one; name what is left on either side."""
+    """Give each callback its state, the first one of a class the first one's; name what is left on either side."""
     waiting = {}
     for name in sorted(states, key=lambda name: int(name.rpartition(" ")[2])):
         waiting.setdefault(name.rpartition(" ")[0], []).append(states[name])

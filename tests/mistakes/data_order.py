@@ -9,7 +9,7 @@ MISTAKES = (
     Mistake("epochs all the same", "epoch, done = epoch + 1, 0", "epoch, done = 0, 0"),
     Mistake("an empty epoch is passed over for ever", "            refuse.empty_epoch(epoch, done)\n", "            done or 1 / 0\n"),
     Mistake("the epoch shuffled anew", '        restore_random_states(start | {"cuda": start["cuda"]', '        dict(start | {"cuda": start["cuda"]'.replace("dict(", "(lambda *_: 0)(")),
-    Mistake("the loader's generators not set back", '        _set_states(sources, start.get("sources", []))\n', ""),
+    Mistake("the loader's generators not set back", '        _set_states(sources, start["sources"])\n', ""),
     Mistake("the loader's generators left behind", "        _set_states(sources, now)\n", ""),
     Mistake("a loader draws from training's randomness", OWN, "        _set_states"),
     Mistake("one batch skipped too few", SKIPPED, "itertools.islice(loader, max(0, done - 2))"),
@@ -20,6 +20,6 @@ MISTAKES = (
     Mistake("a sample changes with its batch", "// SAMPLED + 1].clone()", "// SAMPLED + 1]"),
     Mistake("shapes alone compared", "return [str(batch.dtype), tuple(batch.shape), _spread(batch)]", "return [str(batch.dtype), tuple(batch.shape)]"),
     Mistake("texts not compared", "        return [batch]\n", "        return [type(batch).__name__]\n"),
-    Mistake("sources not remembered in a checkpoint", "[randomness.state_of(source) for source in self.sources] if self.sources is not None else self.now", "[]"),
+    Mistake("sources not remembered in a checkpoint", "self.now if self.sources is None else [randomness.state_of(source) for source in self.sources]", "[]"),
     Mistake("what was drawn before a failed step forgotten", "collections.deque(maxlen=keep)", "collections.deque(maxlen=1)"),
 )

@@ -32,7 +32,7 @@ MISTAKES = (
     Mistake("the current learning rate taken for the constructed one", 'group["initial_lr"] if name == "lr" else value', "value"),
     Mistake("another optimizer's moments taken", '        refuse.optimizer_class(then["optimizer"] if then else None, now["optimizer"])\n', ""),
     Mistake("PyTorch's optimizer taken for ours", '("torch.optim." if type(thing).__module__.startswith("torch.") else "") + ', ""),
-    Mistake("moments by position, not by name", 'state["state"][places[name]] for', 'state["state"][number] for'),
+    Mistake("moments by position, not by name", 'moments[places[name]] for', 'moments[number] for'),
     Mistake("other parameters taken", "    refuse.optimizer_names(old, new)\n", ""),
     Mistake("settings not compared", 'for old, new in ((then["settings"], now["settings"]), (then["model"], now["model"])):', 'for old, new in ((then["model"], now["model"]),):'),
     Mistake("models not compared", 'for old, new in ((then["settings"], now["settings"]), (then["model"], now["model"])):', 'for old, new in ((then["settings"], now["settings"]),):'),
