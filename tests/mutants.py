@@ -16,7 +16,8 @@ from tests.mistakes import all_mistakes
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TESTS = {"attention": ["test_parity.py", "test_bad_input.py"],          # of the other parts: test_*part*.py
          "optimisation": ["test_training.py"], "checkpointing": ["test_training.py", "test_training_checkpoints.py"],
-         "files": ["test_training_checkpoints.py"], "randomness": ["test_training_checkpoints.py", "test_training_data_order.py"],
+         "processes": ["test_training.py", "test_processes.py"], "files": ["test_training_checkpoints.py"],
+         "randomness": ["test_training_checkpoints.py", "test_training_data_order.py"],
          "data_order": ["test_training_data_order.py", "test_training.py", "test_training_checkpoints.py"],
          "resuming": ["test_training_resuming.py", "test_training_checkpoints.py", "test_training.py"]}
 MOST = 5                # failing tests are enough to know that a mistake is caught

@@ -24,7 +24,8 @@ def run(parts, folder, make, seed=0, generators=(), noise=None, **options):
             seen.append(batch[0].tolist())
         total, count = loss_of(model, batch)
         return total * (1 + noise.random() if noise else 1), count
-    return parts.Trainer(model, parts.AdamW(model.parameters(), lr=0.05), loss, make(), folder=folder, generators=generators, **options), seen
+    optimizer = parts.AdamW(model.parameters(), lr=0.05)
+    return parts.Trainer(model, optimizer, loss, make(), folder=folder, generators=generators, **options), seen
 
 
 @contextlib.contextmanager
@@ -80,7 +81,7 @@ def accumulates_over_the_end_of_an_epoch(parts, folder):
 
 
 def a_source_is_shared_with_the_loss(parts, folder):
-    """Assert the same for a source that the loader holds, and from which the loss draws, too, so that skipping alone does not bring it back."""
+    """Assert the same for a source of the loader from which the loss draws, too, so that skipping alone does not bring it back."""
     def trained(place, steps, kind):
         source = kind(5)
         made, seen = run(parts, folder / place, lambda: always(DataLoader(Pairs(source=source), batch_size=3, shuffle=True)), noise=source)
@@ -118,7 +119,8 @@ def generators_of_the_run_shuffle_too(parts, folder):
 
 
 OTHERS = {                                                  # → what the warning says
-    "another seed": (lambda: lambda epoch: list(DataLoader(Pairs(), batch_size=3, shuffle=True, generator=generator(9 + epoch))), "gives other batches than"),
+    "another seed": (lambda: lambda epoch: list(DataLoader(Pairs(), batch_size=3, shuffle=True, generator=generator(9 + epoch))),
+                     "gives other batches than"),
     "a list shuffled in place": (by_python, "gives other batches than"),
     "another batch size": (lambda: always(DataLoader(Pairs(), batch_size=2, shuffle=False)), "gives other batches than"),
     "fewer batches": (lambda: lambda epoch: texts(0, 1), "gives 1 batches, fewer than the 2 that were used"),

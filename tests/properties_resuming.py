@@ -50,10 +50,12 @@ def adamw(parts, **options):
 # --- options of the optimizer
 
 def new_options_are_used_and_named(parts, folder):
-    """Assert that an option that is constructed differently is used, with a schedule and without, in each group, and that no other one is named."""
+    """Assert that an option that is constructed differently is used and named, with a schedule and without, and no other one."""
     for number, (options, expected) in enumerate((
-            ({"lr": 0.02}, "lr of parameter group 0 was 0.05, is 0.02"), ({"weight_decay": 0.3}, "weight_decay of parameter group 0 was 0.01, is 0.3"),
-            ({"betas": (0.8, 0.9)}, "betas of parameter group 0 was (0.9, 0.999), is (0.8, 0.9)"), ({"eps": 1e-4}, "eps of parameter group 0 was 1e-08, is 0.0001"))):
+            ({"lr": 0.02}, "lr of parameter group 0 was 0.05, is 0.02"),
+            ({"weight_decay": 0.3}, "weight_decay of parameter group 0 was 0.01, is 0.3"),
+            ({"betas": (0.8, 0.9)}, "betas of parameter group 0 was (0.9, 0.999), is (0.8, 0.9)"),
+            ({"eps": 1e-4}, "eps of parameter group 0 was 1e-08, is 0.0001"))):
         for schedule in (None, half):
             place = folder / f"{number} {schedule}"
             saved(parts, place, schedule=schedule)
@@ -69,15 +71,15 @@ def new_options_are_used_and_named(parts, folder):
         return lambda model: parts.AdamW([group | {"lr": lr} for group in parts.decay_groups(model, decay)])
 
     saved(parts, folder / "groups", optimizer=groups(0.1, 0.05))
-    again = resumed(parts, folder / "groups", ["lr of parameter group 0", "lr of parameter group 1", "weight_decay of parameter group 0 was 0.1, is 0.2"],
-                    optimizer=groups(0.2, 0.03))
+    expected = ["lr of parameter group 0", "lr of parameter group 1", "weight_decay of parameter group 0 was 0.1, is 0.2"]
+    again = resumed(parts, folder / "groups", expected, optimizer=groups(0.2, 0.03))
     assert [group["weight_decay"] for group in again.optimizer.param_groups] == [0.2, 0.0]
     again.train(4)                                          # what is asked for now is what the next checkpoint holds
     resumed(parts, folder / "groups", optimizer=groups(0.2, 0.03))
 
 
 def changed_options_are_carried_on(parts, folder):
-    """Assert that what a callback had set goes on where the run is constructed as before, and that the weights are those of a run without a stop."""
+    """Assert that what a callback had set goes on where the run is constructed as before, to the weights of a run without a stop."""
     def halve(trainer, report):
         trainer.optimizer.param_groups[0]["lr"] *= 0.5
         trainer.optimizer.param_groups[0]["weight_decay"] = 0.2
@@ -92,11 +94,11 @@ def changed_options_are_carried_on(parts, folder):
 
 
 def another_optimizer_is_refused(parts, folder):
-    """Assert an error before anything changes, for another class, also of the same name, and for other parameters; other groups are converted."""
+    """Assert an error before anything changes, for another class and for other parameters; other groups are converted."""
     saved(parts, folder)
-    others = {r"the state of the optimizer AdamW, which torch.optim.AdamW cannot continue": lambda model: torch.optim.AdamW(model.parameters(), lr=0.05),
-              r"AdamW, which torch.optim.sgd.SGD|AdamW, which torch.optim.SGD": lambda model: torch.optim.SGD(model.parameters(), lr=0.05),
-              r"the same parameters as the checkpoint's, got one without 2.bias$": lambda model: parts.AdamW(list(model.parameters())[:2], lr=0.05)}
+    others = {"the state of the optimizer AdamW, which torch.optim.AdamW cannot continue": lambda model: torch.optim.AdamW(model.parameters()),
+              "the optimizer AdamW, which torch.optim.SGD cannot": lambda model: torch.optim.SGD(model.parameters(), lr=0.05),
+              "the same parameters as the checkpoint's, got one without 2.bias$": lambda model: parts.AdamW(list(model.parameters())[:2])}
     for message, optimizer in others.items():
         again = run(parts, folder, optimizer=optimizer)
         before = weights(again.model)
@@ -146,7 +148,8 @@ def callbacks_keep_their_states(parts, folder):
     again = resumed(parts, folder, callbacks=[print, Average(), Counts(), Counts()])
     assert [part.calls for part in again.callbacks[1:]] == [23, 13, 33]
     resumed(parts, folder, ["the state of the callback Average is not used"], callbacks=[Counts(), Counts()])
-    again = resumed(parts, folder, ["the callback Average has no state in the checkpoint"], callbacks=[Average(), Counts(), Average(), Counts()])
+    again = resumed(parts, folder, ["the callback Average has no state in the checkpoint"],
+                    callbacks=[Average(), Counts(), Average(), Counts()])
     assert [part.calls for part in again.callbacks] == [23, 13, 0, 33]
 
 
@@ -154,7 +157,8 @@ def other_generators_are_refused(parts, folder):
     """Assert an error before anything changes, for another number of sources and for another kind."""
     saved(parts, folder, generators=[torch.Generator(), numpy.random.default_rng()])
     for sources, message in (([torch.Generator()], "generators must be 2, as before, got 1"),
-                             ([numpy.random.default_rng(), torch.Generator()], "of the same kinds as before, got Generator for the state of torch.Generator")):
+                             ([numpy.random.default_rng(), torch.Generator()],
+                              "of the same kinds as before, got Generator for the state of torch.Generator")):
         again = run(parts, folder, generators=sources)
         before = weights(again.model)
         with pytest.raises(ValueError, match=message):
@@ -163,7 +167,7 @@ def other_generators_are_refused(parts, folder):
 
 
 def older_checkpoints_resume(parts, folder):
-    """Assert that a file without what this version adds, of which the progress had another name, ends with the same weights; with one warning."""
+    """Assert that a file without what this version adds, with progress under its older name, ends with the same weights and one warning."""
     whole = run(parts, folder / "whole", save_every=1, keep=9, schedule=half)
     whole.train(9)
     state = parts.read_checkpoint(whole.checkpoints.paths()[6])
@@ -177,24 +181,27 @@ def older_checkpoints_resume(parts, folder):
         again.checkpoints = None
         again.train(9)
     assert weights(again.model).equal(weights(whole.model))
-    again = resumed(parts, folder / "old", [older, "lr of parameter group 0 was 0.05, is 0.1"], schedule=half, optimizer=adamw(parts, lr=0.1))
+    expected = [older, "lr of parameter group 0 was 0.05, is 0.1"]
+    again = resumed(parts, folder / "old", expected, schedule=half, optimizer=adamw(parts, lr=0.1))
     assert again.optimizer.param_groups[0]["initial_lr"] == 0.1
     with pytest.raises(ValueError, match="as many parameters as the checkpoint's: groups of .3., got .2."):
         run(parts, folder / "old", optimizer=lambda model: parts.AdamW(list(model.parameters())[:2], lr=0.05)).resume()
 
 
 def the_same_run_is_not_named(parts, folder):
-    """Assert no warning where nothing differs: PyTorch's optimizers, infinities, NumPy's numbers, checkpoints made before the first step and after."""
-    kinds = {"sgd": lambda model: torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9), "adamw": lambda model: torch.optim.AdamW(model.parameters()),
+    """Assert no warning where nothing differs: PyTorch's optimizers, infinities, NumPy's numbers, before the first step and after."""
+    options = {"max_norm": math.inf, "schedule": lambda step: numpy.float64(1 / step)}
+    kinds = {"sgd": lambda model: torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9),
+             "adamw": lambda model: torch.optim.AdamW(model.parameters()),
              "numpy": lambda model: parts.AdamW(model.parameters(), lr=numpy.float64(0.05), betas=(numpy.float64(0.9), 0.999)),
              "named": lambda model: torch.optim.Adam(model.named_parameters())}
     for name, optimizer in kinds.items():
-        whole = run(parts, None, optimizer=optimizer, max_norm=math.inf, schedule=lambda step: numpy.float64(1 / step))
+        whole = run(parts, None, optimizer=optimizer, **options)
         whole.train(5)
         for steps in (0, 3):
-            made = run(parts, folder / f"{name} {steps}", optimizer=optimizer, max_norm=math.inf, schedule=lambda step: numpy.float64(1 / step))
+            made = run(parts, folder / f"{name} {steps}", optimizer=optimizer, **options)
             made.train(steps)
             made.save()
-            again = resumed(parts, folder / f"{name} {steps}", optimizer=optimizer, max_norm=math.inf, schedule=lambda step: numpy.float64(1 / step))
+            again = resumed(parts, folder / f"{name} {steps}", optimizer=optimizer, **options)
             again.train(5)
             assert weights(again.model).equal(weights(whole.model)), (name, steps)

@@ -11,8 +11,9 @@ from properties_training import network, weights
 def other_settings_are_used_and_named(parts, folder):
     """Assert that each setting of the trainer that differs is named, and the scaler of float16 converted."""
     saved(parts, folder / "plain")
-    cases = {"accumulate was 1, is 2": {"accumulate": 2}, "max_norm was inf, is 0.5": {"max_norm": 0.5}, "compile was False, is True": {"compile": True},
-             "the schedule's factor at step 3 was None, is 0.5": {"schedule": half}, "precision was 'float32', is 'bfloat16'": {"precision": "bfloat16"}}
+    cases = {"accumulate was 1, is 2": {"accumulate": 2}, "max_norm was inf, is 0.5": {"max_norm": 0.5},
+             "compile was False, is True": {"compile": True}, "precision was 'float32', is 'bfloat16'": {"precision": "bfloat16"},
+             "the schedule's factor at step 3 was None, is 0.5": {"schedule": half}}
     for expected, options in cases.items():
         resumed(parts, folder / "plain", [expected], **options)
     resumed(parts, folder / "plain", list(cases)[:2], accumulate=2, max_norm=0.5)
@@ -45,7 +46,7 @@ class Heads(torch.nn.Module):
 
 
 def other_models_are_named(parts, folder):
-    """Assert that options which the weights do not show are named: of the model, of a part, of PyTorch's layers, its class and its dtype."""
+    """Assert that what the weights do not show is named: options of the model, of a part, of PyTorch's layers, and dtypes."""
     saved(parts, folder / "heads", model=Heads)
     resumed(parts, folder / "heads", model=Heads)
     resumed(parts, folder / "heads", ["heads of the model was 2, is 4", "options.heads of the model was 2, is 4"], model=lambda: Heads(4))
@@ -68,7 +69,8 @@ def options_of_a_gpt_are_named(parts, folder):
         return lambda: parts.GPTModel(11, 8, 1, num_heads, max_seq_len=8, **options).double()
 
     saved(parts, folder, model=gpt())
-    for changed, expected in ((gpt(4), "options.num_heads of the model was 2, is 4"), (gpt(activation="relu"), "options.activation of the model was")):
+    for changed, expected in ((gpt(4), "options.num_heads of the model was 2, is 4"),
+                              (gpt(activation="relu"), "options.activation of the model was")):
         again = run(parts, folder, model=changed)
         with pytest.warns(UserWarning, match=expected):
             again.resume()
@@ -76,7 +78,7 @@ def options_of_a_gpt_are_named(parts, folder):
 
 
 def wrapped_models_fit(parts, folder):
-    """Assert that checkpoints of a model, of a compiled one and of one with another wrapper are taken by each other, as is every part by itself."""
+    """Assert that a model, a compiled one, one in another wrapper and one of which a part is compiled take each other's checkpoints."""
     class Wrapped(torch.nn.Module):
         def __init__(self, module):
             super().__init__()

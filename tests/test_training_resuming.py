@@ -6,7 +6,8 @@ import pytest
 
 from shared import transformer as training
 
-LAWS = [laws.new_options_are_used_and_named, laws.changed_options_are_carried_on, laws.another_optimizer_is_refused, models.other_settings_are_used_and_named,
+LAWS = [laws.new_options_are_used_and_named, laws.changed_options_are_carried_on, laws.another_optimizer_is_refused,
+        models.other_settings_are_used_and_named,
         models.other_models_are_named, models.wrapped_models_fit, laws.callbacks_keep_their_states, laws.other_generators_are_refused,
         laws.older_checkpoints_resume, laws.the_same_run_is_not_named]
 

@@ -1,6 +1,6 @@
 """Saving a training run and resuming it: what a checkpoint holds, and whether the run that resumes is still the same.
 
-Written by hand. What differs between the checkpoint and the run is carried on exactly, converted, or named in a warning.
+Written by hand. What differs between the checkpoint and the run is carried on, converted, or named in one warning.
 """
 
 import itertools
@@ -138,7 +138,8 @@ def constructed(trainer, compile):
         "parameters": [[names.get(id(parameter), f"parameter {next(flat)}") for parameter in group["params"]]
                        for group in groups],
         "settings": {"accumulate": trainer.accumulate, "max_norm": float(trainer.max_norm),
-                     "precision": trainer.precision, "compile": bool(compile), "the number of processes": processes.world(),
+                     "precision": trainer.precision, "compile": bool(compile),
+                     "the number of processes": processes.world(),
                      "the device": trainer.device.type, "PyTorch's version": str(torch.__version__)},
         "model": described(trainer.model),
     }
