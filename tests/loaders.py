@@ -72,6 +72,10 @@ def workers(epoch):
     return DataLoader(Pairs(lambda: torch.rand(())), batch_size=3, shuffle=True, num_workers=2, generator=generator(epoch))
 
 
+def persistent():
+    return always(DataLoader(Pairs(), batch_size=3, shuffle=True, num_workers=2, persistent_workers=True))
+
+
 LOADERS = {                                                 # each makes the loaders of one process
     "PyTorch's source, a loader an epoch": lambda: lambda epoch: DataLoader(Pairs(), batch_size=3, shuffle=True),
     "PyTorch's source, one loader": lambda: always(DataLoader(Pairs(), batch_size=3, shuffle=True)),

@@ -7,7 +7,7 @@ import warnings
 import numpy
 import pytest
 import torch
-from loaders import LOADERS, Pairs, always, by_python, generator
+from loaders import LOADERS, Pairs, always, by_python, generator, persistent
 from properties_training import loss_of, network, texts, weights
 from torch.utils.data import DataLoader
 
@@ -190,3 +190,13 @@ def an_empty_epoch_is_refused(parts, folder):
     made, _ = run(parts, folder, lambda: lambda epoch: texts(0, 2) if epoch == 0 else [])
     with pytest.raises(ValueError, match="batches must give at least one batch an epoch, got none in epoch 1"):
         made.train(3)
+
+
+def trains_in_pieces_with_workers(parts, folder):
+    """Assert the same batches where one process trains in pieces, with workers that stay from the first epoch to the last."""
+    whole, expected = run(parts, None, persistent)
+    whole.train(7)
+    pieces, seen = run(parts, None, persistent)
+    for steps in (2, 6, 7):
+        pieces.train(steps)
+    assert seen == expected

@@ -14,6 +14,8 @@ def test_resumes_with_the_same_batches(name, tmp_path):
 
 def test_resumes_with_the_same_batches_of_workers(tmp_path):
     laws.resumes_with_the_same_batches(training, tmp_path, {"workers": lambda: loaders.workers}, stops=(6,))
+    laws.resumes_with_the_same_batches(training, tmp_path, {"workers that stay": loaders.persistent}, stops=(2, 4, 6))
+    laws.trains_in_pieces_with_workers(training, tmp_path)
 
 
 LAWS = [laws.resumes_twice_and_trains_in_pieces, laws.accumulates_over_the_end_of_an_epoch, laws.generators_of_the_run_shuffle_too,

@@ -97,7 +97,7 @@ class DataOrder:
             restore_random_states(start | {"cuda": []}, self.generators)
         loader = batches(epoch)
         sources = self._sources_of(loader)
-        start["sources"] = [randomness.state_of(source) for source in sources]
+        start |= {"sources": [randomness.state_of(source) for source in sources], "workers": _has_workers(loader)}
         loader = iter(loader)
         if together:
             loader = self._same_everywhere(loader, epoch)
@@ -119,8 +119,12 @@ class DataOrder:
         last, own = self.last((epoch, done)), random_states(self.generators)
         start, now = (last.start, last.states_now()) if last else (own | {"sources": []}, [])
         # the states when the epoch began, in which the loader shuffles
-        restore_random_states(start | {"cuda": start["cuda"] if processes.world() == 1 else []}, self.generators)
+        start_here = start | {"cuda": start["cuda"] if processes.world() == 1 else []}
+        restore_random_states(start_here, self.generators)
         loader = batches(epoch)
+        if start.get("workers", _has_workers(loader)) != _has_workers(loader):
+            _change_workers(loader)
+            restore_random_states(start_here, self.generators)
         sources = self._sources_of(loader)
         _set_states(sources, start["sources"])
         loader = iter(loader)
@@ -141,6 +145,19 @@ class DataOrder:
         """The loader's own sources, without those that are kept anyway."""
         kept = {id(source) for source in self.generators}
         return [source for source in randomness.sources_in(loader) if id(source) not in kept]
+
+
+def _has_workers(loader):
+    """Whether a DataLoader has persistent workers at work: it then begins an epoch without drawing a seed for new ones."""
+    return getattr(loader, "persistent_workers", False) is True and getattr(loader, "_iterator", None) is not None
+
+
+def _change_workers(loader):
+    """Start a DataLoader's persistent workers, or end them, so that the next epoch begins as it had begun."""
+    if _has_workers(loader):
+        loader._iterator = None
+    elif getattr(loader, "persistent_workers", False) is True:
+        iter(loader)
 
 
 def _set_states(sources, states):

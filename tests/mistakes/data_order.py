@@ -8,7 +8,7 @@ SKIPPED = "itertools.islice(loader, done - 1)"
 MISTAKES = (
     Mistake("epochs all the same", "epoch, done = epoch + 1, 0", "epoch, done = 0, 0"),
     Mistake("an empty epoch is passed over for ever", "            refuse.empty_epoch(epoch, done)\n", "            done or 1 / 0\n"),
-    Mistake("the epoch shuffled anew", '        restore_random_states(start | {"cuda": start["cuda"]', '        dict(start | {"cuda": start["cuda"]'.replace("dict(", "(lambda *_: 0)(")),
+    Mistake("the epoch shuffled anew", "        restore_random_states(start_here, self.generators)\n        loader", "        loader"),
     Mistake("the loader's generators not set back", '        _set_states(sources, start["sources"])\n', ""),
     Mistake("the loader's generators left behind", "        _set_states(sources, now)\n", ""),
     Mistake("a loader draws from training's randomness", OWN, "        _set_states"),
