@@ -16,11 +16,13 @@ import shared.transformer as parts
 MODULES = tuple(importlib.import_module(f"shared.transformer.{module.name}") for module in pkgutil.iter_modules(parts.__path__))
 MODULES = tuple(module for module in MODULES if hasattr(module, "__all__"))         # found, so that a new part is noticed
 PUBLIC = [name for module in MODULES for name in public(module, module.__all__)]
+PUBLIC += [f"Trainer.{name}" for name in ("train", "evaluate_untraced", "save", "resume")]         # of its bases
 INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {
     "BeamStep": "a tuple that beam_search fills",
     "SequenceClassifier.pool": "called by forward, on what its encoder has checked",
     "merge_pair": INNER, "apply_merges": INNER, "adamw_update": INNER,
+    "TrainingLoop": "the half of Trainer that a lesson shows",
     "random_states": "takes the learner's own sources of random numbers", "restore_random_states": "takes what random_states gave",
 }
 ONE = torch.zeros(1, 1, dtype=torch.int64, device=DEVICE)

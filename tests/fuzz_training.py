@@ -147,8 +147,8 @@ CASES = {
                                       "folder": None, "save_every": 5, "keep": 2, "callbacks": ()},
                     lambda result, given: result.step == 0, kinds={"callbacks": listed([print, 3, None])}),
     "Trainer.train": Case(lambda steps: trainer(folder=None).train(steps), with_(steps=2)),
-    "Trainer.ask": Case(lambda function: trainer().ask(function), lambda: {"function": lambda model: 3}, lambda result, given: result == 3,
-                        fixed=("function",)),
+    "Trainer.evaluate_untraced": Case(lambda function: trainer().evaluate_untraced(function), lambda: {"function": lambda model: 3},
+                                      lambda result, given: result == 3, fixed=("function",)),
     "Trainer.save": Case(lambda loss: trainer().save(loss), with_(loss=0.5)),
     "Trainer.resume": Case(lambda: trainer().resume(), dict, lambda result, given: result == 0),
 }

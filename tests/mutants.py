@@ -25,6 +25,13 @@ TESTS = {                                               # besides test_*part*.py
     "tagging": ["test_encoder_words_and_spans.py", "test_encoder_bad_input.py"],
     "refuse": ["test_bad_input.py", "test_multi_head_bad_input.py", "test_positions_bad_input.py", "test_blocks_bad_input.py",
                "test_encoder_bad_input.py", "test_multi_head_causal.py", "test_tying.py", "test_traced_parts.py"],
+    "optimisation": ["test_training.py"],
+    "checkpointing": ["test_training.py", "test_training_checkpoints.py"],
+    "processes": ["test_training.py", "test_processes.py"],
+    "files": ["test_training_checkpoints.py"],
+    "randomness": ["test_training_checkpoints.py", "test_training_data_order.py"],
+    "data_order": ["test_training_data_order.py", "test_training.py", "test_training_checkpoints.py"],
+    "resuming": ["test_training_resuming.py", "test_training_checkpoints.py", "test_training.py"],
 }
 MOST = 5                # failing tests are enough to know that a mistake is caught
 FAILED = re.compile(r"^(?:FAILED|ERROR) tests/([\w/]+\.py)(?:::(\w+))?", flags=re.MULTILINE)
