@@ -629,7 +629,7 @@ def loss(logits, targets, smoothing, pad_id):
 
 
 def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
-    """A model that reads one text and writes another, sources, ids of its target vocabulary, and room for the new tokens."""
+    """A model that reads and writes, sources, ids of its target vocabulary, and room for the new tokens."""
     if not (hasattr(model, "memory_mask") and hasattr(model, "decode")):
         raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
     source(model, source_ids, source_mask)
@@ -638,7 +638,8 @@ def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
         token_id(name, value, model.decoder.embedding.words.num_embeddings)
     sizes(max_new_tokens=max_new_tokens)
     if max_new_tokens > model.decoder.max_seq_len:
-        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got {max_new_tokens}")
+        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got "
+                         f"{max_new_tokens}")
 
 
 def beams(model, num_beams, length_penalty, num_return):
@@ -653,7 +654,7 @@ def beams(model, num_beams, length_penalty, num_return):
 
 
 def bleu(hypotheses, references, max_order, smoothing):
-    """For each hypothesis, a text or a list of tokens, one reference of the same form or a list of several, with tokens."""
+    """For each hypothesis, a text or a list of tokens, one reference of the same form, or a list of several."""
     sizes(max_order=max_order)
     choice("smoothing", smoothing, ("exp", "none"))
     for name, texts in (("hypotheses", hypotheses), ("references", references)):
@@ -668,15 +669,15 @@ def bleu(hypotheses, references, max_order, smoothing):
         form = str if isinstance(text, str) else (list, tuple)
         several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
         if not several and not isinstance(given, form):
-            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a list "
-                            f"of such, got {given!r}")
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a "
+                            f"list of such, got {given!r}")
         if not all(one.split() if form is str else one for one in (given if several else [given])):
             raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
         try:
             [set(one) for one in (text, *(given if several else [given]))]
         except TypeError as unhashable:
-            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or int: "
-                            f"{unhashable}") from None
+            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or "
+                            f"int: {unhashable}") from None
 
 
 # ---- Tokenizers and their files (lessons 06 and 08)
