@@ -1,7 +1,9 @@
 """The cases of the fuzzer for all that `shared.transformer` exports: see `fuzzing`."""
 
 import functools
+import importlib
 import math
+import pkgutil
 
 import torch
 from fuzzing import DEVICE, FLOATS, Case, anything, finite, public, shaped, tensors
@@ -10,15 +12,17 @@ from parity_decoder import TINY, ids_of
 from torch import nn
 
 import shared.transformer as parts
-from shared.transformer import attention, blocks, bpe, decoder, encoder, multi_head, positions, seq2seq, text_tokens, training
 
-MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, text_tokens, bpe, training)
+MODULES = tuple(importlib.import_module(f"shared.transformer.{module.name}") for module in pkgutil.iter_modules(parts.__path__))
+MODULES = tuple(module for module in MODULES if hasattr(module, "__all__"))         # found, so that a new part is noticed
 PUBLIC = [name for module in MODULES for name in public(module, module.__all__)]
+PUBLIC += [f"Trainer.{name}" for name in ("train", "evaluate_untraced", "save", "resume")]         # of its bases
 INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {
     "BeamStep": "a tuple that beam_search fills",
     "SequenceClassifier.pool": "called by forward, on what its encoder has checked",
     "merge_pair": INNER, "apply_merges": INNER, "adamw_update": INNER,
+    "TrainingLoop": "the half of Trainer that a lesson shows",
     "random_states": "takes the learner's own sources of random numbers", "restore_random_states": "takes what random_states gave",
 }
 ONE = torch.zeros(1, 1, dtype=torch.int64, device=DEVICE)

@@ -1,4 +1,4 @@
-"""Tied parameters stay one tensor through everything that replaces parameters, and what is untied by hand stays untied."""
+"""Parameters that are one tensor stay one tensor, whatever replaces them; a state dict with two different ones is refused."""
 
 import copy
 import io
@@ -6,176 +6,104 @@ import pickle
 
 import pytest
 import torch
-from parity_attention import DEVICE
-from parity_decoder import TINY, gpt, ids_of
-from refusals import refused
 from torch import nn
 
-from shared.transformer import GPTModel, MaskedLanguageModel, TransformerEncoder, tying
+from shared.transformer import MaskedLanguageModel, TransformerEncoder, tying
 
-WORDS, OUTPUT = "decoder.embedding.words.weight", "output.weight"
-
-
-def language_model():
-    """BERT's head on an encoder, whose words it shares."""
-    return MaskedLanguageModel(TransformerEncoder(**TINY)).to(DEVICE, torch.float64).eval()
+IDS = torch.tensor([[3, 1, 4]])
+NAMES = ("encoder.embedding.words.weight", "output.weight")
 
 
-MODELS = {"GPTModel": (gpt, "decoder.embedding.words.weight"), "MaskedLanguageModel": (language_model, "encoder.embedding.words.weight")}
-each_model = pytest.mark.parametrize(("make", "words"), MODELS.values(), ids=MODELS.keys())
+class Two(tying.TiedModel):
+    """Three names for one tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.more, self.output = nn.Embedding(5, 4), nn.Embedding(5, 4), nn.Linear(4, 5, bias=False)
+        self.tie("words.weight", "more.weight", "output.weight")
+
+
+def words():
+    return MaskedLanguageModel(TransformerEncoder(10, 8, 1, 2, max_seq_len=8)).eval()
+
+
+MAKERS = {"three names": Two, "masked words": words, "within another": lambda: nn.Sequential(words()), "twice within": lambda: nn.ModuleList([Two(), Two()])}
+each_model = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def on_meta(make):
+    with torch.device("meta"):
+        return make()
 
 
 def separate(model):
-    """A state dict in which no two names share a tensor."""
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def tied(model, words):
-    """Whether words and output are one parameter, listed once and optimised once."""
-    names = [name for name, _ in model.named_parameters()]
-    return (model.get_parameter(words) is model.output.weight and model.output.weight.data_ptr() == model.get_parameter(words).data_ptr()
-            and words in names and OUTPUT not in names and model.is_tied())
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def through_a_file(model):
     file = io.BytesIO()
-    torch.save(model.state_dict(), file)
+    torch.save(model, file)
     file.seek(0)
-    model.load_state_dict(torch.load(file), assign=True)
+    return torch.load(file, weights_only=False)
+
+
+def loaded(model, state, **options):
+    model.load_state_dict(state, **options)
     return model
 
 
-def rebuilt(model):
-    """Made without memory, then filled."""
-    state = separate(model)
-    with torch.device("meta"):
-        fresh = copy.deepcopy(model)
-    fresh = fresh.to("meta").to_empty(device=DEVICE)
-    fresh.load_state_dict(state)
-    return fresh
-
-
-def loaded(assign=False, **changes):
-    def load(model):
-        state = separate(model)
-        for name, change in changes.items():
-            state = change(state)
-        model.load_state_dict(state, assign=assign)
-        return model
-    return load
-
-
-def as_a_child(model):
-    whole = nn.Sequential(nn.Identity(), model)
-    whole.load_state_dict(separate(whole), assign=True)
-    return whole[1]
-
-
-def compiled(model):
-    wrapper = torch.compile(model, backend="eager")
-    wrapper.load_state_dict(separate(wrapper), assign=True)
-    wrapper.float().double()
-    return model
-
-
-TREATMENTS = {
-    "load": loaded(), "load and assign": loaded(assign=True), "a file": through_a_file, "meta, to_empty, load": rebuilt, "deepcopy": copy.deepcopy,
-    "pickle": lambda model: pickle.loads(pickle.dumps(model)), "half and back": lambda model: model.half().double(), "as a child": as_a_child,
-    "compiled": compiled, "onto the device": lambda model: model.to(DEVICE), "deepcopy and assign": lambda model: loaded(assign=True)(copy.deepcopy(model)),
-    "pickle and assign": lambda model: loaded(assign=True)(pickle.loads(pickle.dumps(model))),
-    "only trained ones": lambda model: loaded(assign=True)(model.requires_grad_(False)),
+WAYS = {
+    "made": lambda make, old: make(),
+    "loaded": lambda make, old: loaded(make(), separate(old)),
+    "assigned": lambda make, old: loaded(make(), separate(old), assign=True),
+    "meta, assigned": lambda make, old: loaded(on_meta(make), separate(old), assign=True),
+    "meta, to_empty": lambda make, old: loaded(on_meta(make).to_empty(device="cpu"), separate(old)),
+    "to_empty": lambda make, old: loaded(make().to_empty(device="cpu"), separate(old)),
+    "cast": lambda make, old: old.double().bfloat16().float(),
+    "deepcopy": lambda make, old: copy.deepcopy(old), "pickle": lambda make, old: pickle.loads(pickle.dumps(old)),
+    "torch.save": lambda make, old: through_a_file(old),
+    "a copy, assigned": lambda make, old: loaded(copy.deepcopy(old), separate(old), assign=True),
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @each_model
-@pytest.mark.parametrize("treat", TREATMENTS.values(), ids=TREATMENTS.keys())
-def test_words_and_output_stay_one_tensor(treat, make, words):
-    model = make()
-    expected, trained = model(ids_of()), model.output.weight.requires_grad
-    done = treat(model)
-    assert tied(done, words)
-    torch.testing.assert_close(done(ids_of()), expected, rtol=0.02, atol=0.02)
-    if done.output.weight.requires_grad and trained:
-        with torch.no_grad():
-            done.get_parameter(words).mul_(2)                               # what is trained is seen by both
-        assert done.output.weight.equal(done.get_parameter(words))
+def test_it_is_one_tensor(make, way):
+    old = make()
+    count, model = len(list(old.parameters())), WAYS[way](make, old)
+    tied = [part for part in model.modules() if isinstance(part, tying.TiedModel)]
+    assert tied and all(part.is_tied() for part in tied)
+    assert len(list(model.parameters())) == count
+    if way not in ("made", "cast"):
+        assert all(new.equal(tensor) for new, tensor in zip(model.state_dict().values(), old.state_dict().values(), strict=True))
 
 
-@each_model
 @pytest.mark.parametrize("assign", [False, True])
-@pytest.mark.parametrize("missing", [0, 1])
-def test_one_of_two_names_is_enough(missing, assign, make, words):
-    model, other = make(), make()
-    state = separate(model)
-    state.pop((words, OUTPUT)[missing])
-    names = list(state)
-    other.load_state_dict(state, assign=assign)
-    assert tied(other, words) and other(ids_of()).equal(model(ids_of())) and list(state) == names
-    if "decoder" in words:
-        del state["decoder.norm.weight"]
-        assert other.load_state_dict(state, strict=False, assign=assign).missing_keys == ["decoder.norm.weight"] and tied(other, words)
+def test_one_name_fills_the_others_and_two_different_tensors_are_refused(assign):
+    for left_out in NAMES:
+        model, state = words(), separate(words())
+        del state[left_out]
+        model.load_state_dict(state, assign=assign)
+        assert model.is_tied() and model.output.weight.equal(next(state[name] for name in NAMES if name in state))
+    state = separate(words())
+    state[NAMES[1]] += 1
+    with pytest.raises(ValueError, match=r"one tensor for encoder\.embedding\.words\.weight and output\.weight, but the state dict has different"):
+        words().load_state_dict(state, assign=assign)
 
 
-@each_model
-@pytest.mark.parametrize("assign", [False, True])
-@pytest.mark.parametrize("strict", [False, True])
-def test_different_tensors_for_one_are_refused(strict, assign, make, words):
-    model = make()
-    before, state = separate(model), separate(model)
-    state[OUTPUT][0, 0] += 1
-    refused(ValueError, f"one tensor for {words} and {OUTPUT}, but the state dict has different ones",
-            lambda: model.load_state_dict(state, strict=strict, assign=assign))
-    state[OUTPUT] = state[OUTPUT][1:]
-    refused(ValueError, "different ones", lambda: model.load_state_dict(state, strict=strict, assign=assign))
-    assert tied(model, words) and all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())
+def test_what_was_untied_by_hand_stays_so():
+    model = words()
+    model.output.weight = nn.Parameter(torch.randn(10, 8))
+    state, head = separate(model), model.output.weight.detach().clone()
+    for other in (loaded(copy.deepcopy(model), state, assign=True), copy.deepcopy(model).double().float(), pickle.loads(pickle.dumps(model))):
+        assert not other.is_tied()
+        assert other.output.weight.equal(head) and not other.encoder.embedding.words.weight.equal(head)
 
 
-def test_weights_that_have_diverged_can_still_be_loaded():
-    model = gpt()
-    with torch.no_grad():
-        model.output.weight[3] = torch.nan
-    state = separate(model)
-    model.load_state_dict(state, assign=True)
-    assert tied(model, WORDS) and model.output.weight[3].isnan().all()
-
-
-def test_what_is_untied_by_hand_stays_untied():
-    model = gpt()
-    model.output.weight = nn.Parameter(model.output.weight.detach() + 1)
-    for treat in (TREATMENTS["load and assign"], TREATMENTS["half and back"], TREATMENTS["deepcopy"]):
-        model = treat(model)
-        assert model.output.weight is not model.decoder.embedding.words.weight and not model.is_tied()
-        assert (model.output.weight - model.decoder.embedding.words.weight - 1).abs().max() < 0.01
-    assert gpt(tied=False).is_tied() and "output.weight" in dict(gpt(tied=False).named_parameters())    # nothing was tied
-
-
-@pytest.mark.parametrize("head", [nn.Identity(), nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 11)),
-                                  nn.utils.parametrizations.weight_norm(nn.Linear(8, 11))], ids=["none", "two layers", "another weight"])
-def test_a_head_of_another_kind_is_nobody_s_twin(head):
-    model = gpt()
-    model.output = head.to(DEVICE, torch.float64)
-    state = separate(model)
-    model.double().load_state_dict(state, assign=True)
-    assert not model.is_tied() and copy.deepcopy(model)(ids_of()).equal(model(ids_of()))
-
-
-def test_a_model_without_ties_is_an_ordinary_module():
-    class Plain(tying.TiedModel):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(2, 2)
-
-    plain = Plain()
-    plain.load_state_dict({name: tensor.clone() for name, tensor in plain.state_dict().items()}, assign=True)
-    assert plain.is_tied() and plain.double().layer.weight.dtype == torch.float64
-
-
-def test_an_optimiser_moves_words_and_output_together_after_loading():
-    model = gpt()
-    model.load_state_dict(separate(model), assign=True)
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    before = model.output.weight.detach().clone()
-    model(ids_of()).square().mean().backward()
-    optimiser.step()
-    assert not model.output.weight.equal(before) and model.output.weight.equal(model.decoder.embedding.words.weight)
-    assert GPTModel(**model.options).is_tied()
+def test_a_copy_is_tied_to_itself():
+    model = words()
+    copied = copy.deepcopy(model)
+    loaded(copied, {name: tensor + 1 for name, tensor in separate(copied).items()}, assign=True)
+    assert copied.is_tied() and model.is_tied()
+    assert not copied.output.weight.equal(model.output.weight)
+    assert copied(IDS).shape == (1, 3, 10)

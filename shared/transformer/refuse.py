@@ -7,9 +7,11 @@ what is allowed. A part that loses its `refuse` line does the same as before wit
 
 import inspect
 import math
+import operator
 from numbers import Integral, Real
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SYMBOLS = (torch.SymInt, torch.SymFloat)
@@ -33,7 +35,7 @@ def extremes(tensor):
 
     That is so while torch.compile or torch.export trace, on the meta device, within vmap, FakeTensorMode and make_fx.
     """
-    if torch.compiler.is_compiling() or tensor.is_meta or tensor.numel() == 0:
+    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or tensor.is_meta or tensor.numel() == 0:
         return None
     try:
         lowest, highest = tensor.detach().aminmax()
@@ -329,14 +331,21 @@ def tokens(embedding, input_ids, segment_ids=None, offset=0):
         token_ids("segment_ids", segment_ids, embedding.segments.num_embeddings, input_ids.shape)
 
 
+def real_tokens(input_ids, attention_mask=None):
+    """Ids (B, T), whose values the embedding looks at, and a mask of their shape."""
+    token_ids("input_ids", input_ids, None)
+    if attention_mask is not None:
+        real_mask("attention_mask", attention_mask, input_ids.shape)
+
+
 def token_ids(name, ids, vocab_size, shape=None):
-    """Integers from 0 to vocab_size - 1, of this shape, or of any shape (B, T) that is not empty."""
+    """Integers from 0 to vocab_size - 1 (None: of any size), of this shape, or of any shape (B, T) that is not empty."""
     if kind_of(ids) not in (torch.int64, torch.int32):
         raise TypeError(f"{name} must be a tensor of int64 or int32, got {kind_of(ids)}")
     if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
         allowed = "(B, T) with at least one token" if shape is None else tuple(shape)
         raise ValueError(f"{name} must have shape {allowed}, got {tuple(ids.shape)}")
-    found = extremes(ids)
+    found = None if vocab_size is None else extremes(ids)
     if found and (found[0] < 0 or found[1] >= vocab_size):
         raise ValueError(f"{name} must lie from 0 to {vocab_size - 1}, got {found[0]} to {found[1]}")
 
@@ -393,11 +402,13 @@ def hiding(input_ids, mask_id, vocab_size, share, protected):
 
 
 def bio_tags(tags):
-    if isinstance(tags, (str, torch.Tensor)) or not (hasattr(tags, "__iter__") and hasattr(tags, "__len__")):
+    if isinstance(tags, (str, torch.Tensor)) or not hasattr(tags, "__iter__"):
         raise TypeError(f"tags must be a list of BIO tags, got {tags!r}")
-    for position, tag in enumerate(tags):
-        if tag != "O" and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-") or len(tag) < 3):
-            raise ValueError(f'a tag must be "O", "B-…" or "I-…", got {tag!r} at {position}')
+
+
+def bio_tag(tag, position):
+    if tag != "O" and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-") or len(tag) < 3):
+        raise ValueError(f'a tag must be "O", "B-…" or "I-…", got {tag!r} at {position}')
 
 
 def tag_lists(predicted, gold):
@@ -561,6 +572,111 @@ def generation(model, prompt_ids, attention_mask, max_new_tokens, eos_id):
 
 
 # ---- Sequence to sequence, searches, BLEU (lesson 07)
+
+
+def batches(source_ids, target_ids):
+    """As many source texts as target texts."""
+    given = [len(ids) if isinstance(ids, torch.Tensor) and ids.dim() == 2 else None for ids in (source_ids, target_ids)]
+    if None not in given and given[0] != given[1]:
+        raise ValueError(f"source_ids and target_ids must have the same batch size, got {given[0]} and {given[1]}")
+
+
+def source(model, source_ids, source_mask):
+    token_ids("source_ids", source_ids, model.encoder.vocab_size)
+    if source_mask is not None:
+        real_mask("source_mask", source_mask, source_ids.shape)
+
+
+def target(model, target_ids, target_mask, cache):
+    """Ids of the target's vocabulary, and a mask of the cached tokens and these."""
+    token_ids("target_ids", target_ids, model.decoder.embedding.words.num_embeddings)
+    if target_mask is not None:
+        B, T = target_ids.shape
+        real_mask("target_mask", target_mask, (B, getattr(cache, "length", 0) + T))
+
+
+def sharing(sharing, vocab_size, target_vocab_size):
+    """A matrix that two vocabularies share has one size."""
+    sizes(vocab_size=vocab_size, target_vocab_size=target_vocab_size)
+    choice("sharing", sharing, ("all", "target", "none"))
+    if sharing == "all" and vocab_size != target_vocab_size:
+        raise ValueError(f'sharing="all" needs one vocabulary, got vocab_size = {vocab_size} and target_vocab_size = '
+                         f'{target_vocab_size}: choose "target" or "none"')
+
+
+def loss(logits, targets, smoothing, pad_id):
+    """Scores (..., V), and targets (...) of which at least one is real."""
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise TypeError(f"logits must be a floating-point tensor, got {described(logits)}")
+    if kind_of(targets) not in (torch.int64, torch.int32):
+        raise TypeError(f"targets must be a tensor of int64 or int32, got {described(targets)}")
+    if logits.dim() < 1 or logits.shape[:-1] != targets.shape:
+        raise ValueError("logits must be of shape (..., V) and targets of shape (...), got "
+                         f"{tuple(logits.shape)} and {tuple(targets.shape)}")
+    number("smoothing", smoothing)
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must be at least 0 and below 1, got {smoothing}")
+    V = logits.size(-1)
+    token_id("pad_id", pad_id, V)
+    if targets.numel() == 0:
+        raise ValueError(f"targets must have at least one real token, got shape {tuple(targets.shape)}")
+    ignored = targets == -100 if pad_id is None else (targets == -100) | (targets == pad_id)
+    highest, lowest = (extremes(targets.masked_fill(ignored, other)) for other in (-100, V))
+    if highest and highest[1] == -100:
+        raise ValueError(f"targets must have at least one real token, got {targets.numel()} of padding")
+    if highest and lowest and (lowest[0] < 0 or highest[1] >= V):
+        raise ValueError(f"targets must lie from 0 to {V - 1}, or be -100, got {lowest[0]} to {highest[1]}")
+
+
+def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
+    """A model that reads one text and writes another, sources, ids of its target vocabulary, and room for the new tokens."""
+    if not (hasattr(model, "memory_mask") and hasattr(model, "decode")):
+        raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
+    source(model, source_ids, source_mask)
+    for name, value in (("bos_id", bos_id), ("eos_id", eos_id)):
+        sizes(at_least=0, **{name: value})
+        token_id(name, value, model.decoder.embedding.words.num_embeddings)
+    sizes(max_new_tokens=max_new_tokens)
+    if max_new_tokens > model.decoder.max_seq_len:
+        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got {max_new_tokens}")
+
+
+def beams(model, num_beams, length_penalty, num_return):
+    sizes(num_beams=num_beams, **({} if num_return is None else {"num_return": num_return}))
+    number("length_penalty", length_penalty)
+    if not 0 <= length_penalty < math.inf:
+        raise ValueError(f"length_penalty must be at least 0 and finite, got {length_penalty}")
+    if num_return is not None and num_return > num_beams:
+        raise ValueError(f"num_return must be at most num_beams = {num_beams}, got {num_return}")
+    if model.output.out_features < 2:
+        raise ValueError("a search needs at least 2 target tokens, got a vocabulary of 1")
+
+
+def bleu(hypotheses, references, max_order, smoothing):
+    """For each hypothesis, a text or a list of tokens, one reference of the same form or a list of several, with tokens."""
+    sizes(max_order=max_order)
+    choice("smoothing", smoothing, ("exp", "none"))
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        if not isinstance(texts, (list, tuple)):
+            raise TypeError(f"{name} must be a list, one entry for each hypothesis, got {type(texts).__name__}")
+    if len(hypotheses) != len(references) or not hypotheses:
+        raise ValueError("there must be one entry of references for each hypothesis, and at least one, got "
+                         f"{len(references)} and {len(hypotheses)}")
+    for position, (text, given) in enumerate(zip(hypotheses, references)):
+        if not isinstance(text, (str, list, tuple)):
+            raise TypeError(f"hypotheses[{position}] must be a str or a list of tokens, got {type(text).__name__}")
+        form = str if isinstance(text, str) else (list, tuple)
+        several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
+        if not several and not isinstance(given, form):
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a list "
+                            f"of such, got {given!r}")
+        if not all(one.split() if form is str else one for one in (given if several else [given])):
+            raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
+        try:
+            [set(one) for one in (text, *(given if several else [given]))]
+        except TypeError as unhashable:
+            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or int: "
+                            f"{unhashable}") from None
 
 
 # ---- Tokenizers and their files (lessons 06 and 08)
@@ -861,6 +977,229 @@ def file_of_ids(path, ids):
 
 
 # ---- Optimisation, training, checkpoints (lesson 08)
+
+
+def iterable(name, thing):
+    if not hasattr(thing, "__iter__"):
+        raise TypeError(f"{name} must be a list, got {type(thing).__name__}")
+
+
+def listed_integers(name, numbers):
+    """A list, an array or a one-dimensional tensor of integers."""
+    wrong = TypeError(f"{name} must be integers, got {numbers!r}")
+    if isinstance(numbers, torch.Tensor):
+        if numbers.dtype not in INTEGERS or numbers.dim() != 1:
+            raise wrong
+        return
+    try:
+        for number in numbers:
+            operator.index(number)
+    except TypeError:
+        raise wrong from None
+
+
+def lengths(lengths, max_tokens):
+    """Lengths of examples, each of which fits into a batch by itself."""
+    sizes(max_tokens=max_tokens)
+    listed_integers("lengths", lengths)
+    if not lengths or min(lengths) < 1 or max(lengths) > max_tokens:
+        raise ValueError(f"lengths must be from 1 to max_tokens = {max_tokens}, got "
+                         f"{f'{min(lengths)} to {max(lengths)}' if lengths else 'none'}")
+
+
+def rows_of_ids(rows, pad_id):
+    sizes(at_least=-100, pad_id=pad_id)
+    if not isinstance(rows, (list, tuple)) or not rows:
+        raise TypeError(f"rows must be a list of at least one row, got {rows!r}")
+    for row in rows:
+        listed_integers("rows", row)
+
+
+def adamw(lr, betas, eps, weight_decay):
+    for name, value in (("lr", lr), ("eps", eps), ("weight_decay", weight_decay)):
+        number(name, value)
+    if not lr >= 0 or not eps >= 0 or not weight_decay >= 0:
+        raise ValueError(f"lr, eps and weight_decay must be at least 0, got {lr}, {eps} and {weight_decay}")
+    if not isinstance(betas, (list, tuple)) or len(betas) != 2 or not all(
+            isinstance(beta, Real) and not isinstance(beta, bool) and 0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas must be two numbers of at least 0 and below 1, got {betas}")
+
+
+def decay(model, weight_decay):
+    instance("model", model, torch.nn.Module)
+    number("weight_decay", weight_decay)
+
+
+def schedule(step, warmup_steps, total_steps=None, floor=0.0):
+    """Steps are counted from 1; a warm-up has at least one, and ends before the training does."""
+    number("step", step)
+    number("warmup_steps", warmup_steps)
+    number("floor", floor)
+    if not step >= 1:
+        raise ValueError(f"steps are counted from 1, got {step}: at step 0 the learning rate would be 0")
+    if not warmup_steps >= 1:
+        raise ValueError(f"warmup_steps must be at least 1, got {warmup_steps}")
+    if total_steps is not None:
+        number("total_steps", total_steps)
+        if not total_steps >= warmup_steps:
+            raise ValueError(f"total_steps must be at least warmup_steps = {warmup_steps}, got {total_steps}")
+
+
+def max_norm(value):
+    number("max_norm", value)
+    if not value > 0:
+        raise ValueError(f"max_norm must be above 0, got {value!r}")
+
+
+def parameters(parameters):
+    for parameter in parameters:
+        instance("parameters: each", parameter, torch.Tensor)
+
+
+def counted(tokens):
+    """A mean over tokens needs one."""
+    if not tokens:
+        raise ValueError("batches must have a token that counts, got none")
+
+
+def precision(value):
+    choice("precision", value, ("float32", "bfloat16", "float16"))
+
+
+def accumulation(batches, precision_):
+    precision(precision_)
+    if not hasattr(batches, "__len__"):
+        raise TypeError(f"batches must be a list of batches, got {type(batches).__name__}")
+
+
+def sum_and_count(result):
+    """What a loss returns."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(f"loss must return (sum of the losses, number of tokens), got {result!r}")
+
+
+def generators(generators, states):
+    """Sources of random numbers, for which there are states of their number and kind."""
+    if len(generators) != len(states):
+        raise ValueError(f"generators must be {len(states)}, as before, got {len(generators)}")
+    for source, state in zip(generators, states):
+        kind = {torch.Tensor: "torch.Generator", tuple: "random.Random"}.get(type(state), "NumPy's")
+        given = "torch.Generator" if isinstance(source, torch.Generator) else "random.Random"
+        if kind != (given if hasattr(source, "getstate") or isinstance(source, torch.Generator) else "NumPy's"):
+            raise ValueError(f"generators must be of the same kinds as before, got {type(source).__name__} for the "
+                             f"state of {kind}")
+
+
+def trainer(trainer, processes):
+    """What a Trainer is made of. processes: the number of those that train together."""
+    precision(trainer.precision)
+    max_norm(trainer.max_norm)
+    sizes(accumulate=trainer.accumulate, evaluate_every=trainer.evaluate_every, save_every=trainer.save_every)
+    if trainer.accumulate % processes:
+        raise ValueError(f"accumulate must be a multiple of the {processes} processes, got {trainer.accumulate}")
+    for name in ("loss", "batches", "schedule", "evaluate"):
+        function = getattr(trainer, name)
+        if not callable(function) and not (function is None and name in ("schedule", "evaluate")):
+            raise TypeError(f"{name} must be a function, got {type(function).__name__}")
+    if not isinstance(trainer.callbacks, (list, tuple)):
+        raise TypeError(f"callbacks must be a list of functions, got {type(trainer.callbacks).__name__}")
+    for callback in trainer.callbacks:
+        if not callable(callback):
+            raise TypeError(f"callbacks must be functions, got {type(callback).__name__}")
+    trained = {id(parameter) for group in trainer.optimizer.param_groups for parameter in group["params"]}
+    if not trained & {id(parameter) for parameter in trainer.model.parameters()}:
+        raise ValueError("the optimizer must hold parameters of the model, got none of them: was the model "
+                         "copied after the optimizer was made?")
+
+
+def training(steps, step, checkpoints):
+    """Training from `step` to `steps` leaves the checkpoints of a longer run alone."""
+    sizes(at_least=0, steps=steps)
+    newest = checkpoints.paths()[-1:] if checkpoints else []
+    if newest and int(newest[0].name.split("_")[1]) > step:
+        raise ValueError(f"{newest[0]} is of a later step than {step}: call resume() first, or choose another folder")
+
+
+def empty_epoch(epoch, done):
+    if not done:
+        raise ValueError(f"batches must give at least one batch an epoch, got none in epoch {epoch}")
+
+
+def loss_of_step(loss, step, drawn, losses):
+    """A loss that is not finite stops the training, before it reaches the weights. drawn: [((epoch, batch), …), …]."""
+    if not math.isfinite(loss):
+        wrong = [item for item, loss_sum in zip(drawn, losses) if not math.isfinite(loss_sum)]
+        raise FloatingPointError(f"the loss is {loss} at step {step}, {_batches(wrong)}")
+
+
+def gradient_of_step(norm, step, drawn, scaler):
+    """Nor does a gradient that is not finite, unless float16 was scaled too far, which the scaler repairs itself."""
+    if not math.isfinite(norm) and not (scaler.is_enabled() and scaler.get_scale() >= 1):
+        scaler.update()                                                     # or it could not be asked again
+        raise FloatingPointError(f"the gradient's length is {norm} at step {step}, {_batches(drawn)}")
+
+
+def _batches(drawn):
+    named = ", ".join(f"batch {done} of epoch {epoch}" for (epoch, done), _ in drawn)
+    return f"in {named}" if named else "in another process"
+
+
+def evaluated(result):
+    if not isinstance(result, dict):
+        raise TypeError(f"evaluate must return {{name: number}}, got {result!r}")
+
+
+def folder(checkpoints):
+    if checkpoints is None:
+        raise ValueError("checkpoints need a folder: Trainer(…, folder=…)")
+
+
+def unreadable(name, state):
+    """NumPy's numbers cannot be read again from a checkpoint, since they could hold any code."""
+    raise TypeError(f"the state_dict of {name} must hold plain numbers, texts and tensors, got {state!r}")
+
+
+def single_loss(loss):
+    """A number, alone in a tensor or not, or None."""
+    if loss is not None and not (isinstance(loss, torch.Tensor) and loss.numel() == 1):
+        number("loss", loss)
+
+
+def checksum(path, found, size):
+    """The name of a checkpoint ends with the checksum of its content."""
+    if found != path.stem.rpartition("_")[2]:
+        raise ValueError(f"{path} is damaged, or renamed: its {size:,} bytes do not have the checksum in its name")
+
+
+def code_in_file(path, error):
+    """A checkpoint is data: what else torch.load meets in it is not run."""
+    raise ValueError(f"{path} holds more than plain numbers, texts and tensors: {error}") from error
+
+
+def all_damaged(damaged):
+    if damaged:
+        raise ValueError(f"no checkpoint can be read: {'; '.join(damaged)}")
+
+
+def optimizer_class(then, now):
+    """The moments of one optimizer mean nothing to another. then: None in a checkpoint of an older version."""
+    if then is not None and then != now:
+        raise ValueError(f"the checkpoint has the state of the optimizer {then}, which {now} cannot continue")
+
+
+def optimizer_sizes(then, now):
+    """Numbers of parameters, group by group."""
+    if then != now:
+        raise ValueError(f"the optimizer must hold as many parameters as the checkpoint's: groups of {then}, got {now}")
+
+
+def optimizer_names(then, now):
+    """Names of all parameters that the optimizer changes."""
+    missing, more = (", ".join(sorted(names)[:3]) for names in (set(then) - set(now), set(now) - set(then)))
+    if missing or more:
+        parts = [f"without {missing}"] * bool(missing) + [f"with {more} in addition"] * bool(more)
+        raise ValueError("the optimizer must hold the same parameters as the checkpoint's, "
+                         f"got one {' and '.join(parts)}")
 
 
 # ---- Folders of other libraries
