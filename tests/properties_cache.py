@@ -35,7 +35,7 @@ class Interruption:
         sys.settrace(None)
 
     def _call(self, frame, event, argument):
-        return self._line if "shared/transformer" in frame.f_code.co_filename or frame.f_code.co_filename == "changed.py" else None
+        return self._line if frame.f_globals.get("__name__", "").startswith("shared.transformer") else None
 
     def _line(self, frame, event, argument):
         if event == "line" and not self.struck:

@@ -985,7 +985,7 @@ def iterable(name, thing):
         raise TypeError(f"{name} must be a list, got {type(thing).__name__}")
 
 
-def integers(name, numbers):
+def listed_integers(name, numbers):
     """A list, an array or a one-dimensional tensor of integers."""
     wrong = TypeError(f"{name} must be integers, got {numbers!r}")
     if isinstance(numbers, torch.Tensor):
@@ -1002,7 +1002,7 @@ def integers(name, numbers):
 def lengths(lengths, max_tokens):
     """Lengths of examples, each of which fits into a batch by itself."""
     sizes(max_tokens=max_tokens)
-    integers("lengths", lengths)
+    listed_integers("lengths", lengths)
     if not lengths or min(lengths) < 1 or max(lengths) > max_tokens:
         raise ValueError(f"lengths must be from 1 to max_tokens = {max_tokens}, got "
                          f"{f'{min(lengths)} to {max(lengths)}' if lengths else 'none'}")
@@ -1013,7 +1013,7 @@ def rows_of_ids(rows, pad_id):
     if not isinstance(rows, (list, tuple)) or not rows:
         raise TypeError(f"rows must be a list of at least one row, got {rows!r}")
     for row in rows:
-        integers("rows", row)
+        listed_integers("rows", row)
 
 
 def adamw(lr, betas, eps, weight_decay):

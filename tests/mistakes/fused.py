@@ -3,7 +3,7 @@
 from . import Mistake
 
 CALL = "F.scaled_dot_product_attention(query, key, value, mask, dropout, triangle)"
-TRIANGLE = "triangle = bool(is_causal and mask is None and query.size(-2) == key.size(-2))"
+TRIANGLE = "if is_causal and mask is None and query.size(-2) == key.size(-2):"
 MERGED = "return mask & triangle if mask.dtype == torch.bool else mask.masked_fill(~triangle, -math.inf)"
 OUTPUT = "F.dropout(scores.softmax(dim=-1), dropout) @ value"
 
@@ -14,9 +14,9 @@ MISTAKES = (
     Mistake("mask inverted on the fast path", CALL, CALL.replace("mask", "~mask if mask is not None and mask.dtype == torch.bool else mask"), "2.4"),
     Mistake("no dropout on the fast path", CALL, CALL.replace("dropout, ", "0.0, ")),
     Mistake("an additive mask of another dtype is not converted", "        mask = mask.to(query.dtype)\n", "        pass\n"),
-    Mistake("the future is skipped, although a mask is given", TRIANGLE, "triangle = bool(is_causal and query.size(-2) == key.size(-2))\n"
-            "    mask = None if triangle else mask"),
-    Mistake("the triangle is aligned top-left with a cache", TRIANGLE, "triangle = bool(is_causal and mask is None)"),
+    Mistake("the future is skipped, although a mask is given", TRIANGLE, "if is_causal and query.size(-2) == key.size(-2):\n"
+            "        mask = None"),
+    Mistake("the triangle is aligned top-left with a cache", TRIANGLE, "if is_causal and mask is None:"),
     Mistake("is_causal ignored beside a mask", "        mask = with_causal(mask, query, key)\n    if mask is not None", "        pass\n    if mask is not None"),
     Mistake("is_causal ignored on the explicit path", "return explicit(query, key, value, with_causal(mask, query, key) if is_causal else mask, dropout)",
             "return explicit(query, key, value, mask, dropout)"),
