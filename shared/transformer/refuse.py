@@ -255,7 +255,8 @@ def scheme(query, key, mask, num_heads=None, d_head=None):
         raise ValueError(f"query must have d_head = {d_head}, got {tuple(query.shape)}")
     if query.size(-2) > key.size(-2):
         raise ValueError("positions within attention are for self-attention: "
-                         f"the queries are the last T of S positions, got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
+                         "the queries are the last T of S positions, "
+                         f"got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
     if mask is not None:
         mask_of_scores(mask, (*query.shape[:-1], key.size(-2)))
 
@@ -265,8 +266,8 @@ def buckets(num_heads, num_buckets, max_distance, bidirectional):
     instance("bidirectional", bidirectional, bool)
     one_side = num_buckets // 2 if bidirectional else num_buckets
     if one_side < 2 or num_buckets % (1 + bidirectional) or max_distance <= one_side // 2:
-        raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than half "
-                         f"the buckets of a side, got num_buckets = {num_buckets}, max_distance = {max_distance}")
+        raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than "
+                         f"half the buckets of a side, got num_buckets = {num_buckets}, max_distance = {max_distance}")
 
 
 # ---- Blocks (lesson 04)
@@ -430,8 +431,8 @@ def different_tied_tensors(given):
     for name, tensor in list(given.items())[1:]:
         known = not (tensor.is_meta or tensors[0].is_meta)
         if tensor.shape != tensors[0].shape or known and not torch.equal(tensor, tensors[0].to(tensor)):
-            raise ValueError(f"this model has one tensor for {' and '.join(given)}, but the state dict has different ones: "
-                             "load it into a model that does not tie them")
+            raise ValueError(f"this model has one tensor for {' and '.join(given)}, "
+                             "but the state dict has different ones: load it into a model that does not tie them")
 
 
 # ---- Generation and its cache (lesson 06)

@@ -13,7 +13,8 @@ class TiedModel(nn.Module):
     """A model with tied parameters, `tie("embedding.weight", "output.weight")`.
 
     They are tied again after loading, `to_empty` and everything that replaces parameters, unless somebody had untied
-    them by hand. A state dict with two different tensors for tied names is refused, one with a single name fills the others.
+    them by hand. A state dict with two different tensors for tied names is refused, one with a single name fills the
+    others.
     """
 
     def __init__(self):
