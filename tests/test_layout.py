@@ -15,16 +15,11 @@ CELL = 40                                           # lines of an exported cell 
 TRANSFORMER = made.ROOT / "shared" / "transformer"
 SOURCES = [path for folder in ("shared", "tests") for path in sorted((made.ROOT / folder).rglob("*.py"))
            if TRANSFORMER not in path.parents]
-PARTS = [path for path in sorted(TRANSFORMER.glob("*.py")) if path.stem not in ("__init__", "_shim")]
-LATER = ("decoder", "seq2seq", "tokenizers", "training")                   # still as they were
+PARTS = [path for path in sorted(TRANSFORMER.glob("*.py")) if path.stem != "__init__"]
 MARKER = re.compile(r"^# %% \.\./\.\./notebooks/(\d\d)\w*\.ipynb #(\S+)\n", flags=re.MULTILINE)
-UNLIMITED = ("07", "08")                            # lessons whose cells are shortened when they are rewritten
 
 
-def each_part(*, later=()):
-    """The modules of shared/transformer; of those named later a failure is expected."""
-    marks = {name: pytest.mark.xfail(reason="this module is still as it was before the refusals moved", strict=False) for name in later}
-    return pytest.mark.parametrize("path", [pytest.param(path, id=path.stem, marks=marks.get(path.stem, ())) for path in PARTS])
+each_part = pytest.mark.parametrize("path", PARTS, ids=lambda path: path.stem)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(made.ROOT).as_posix())
@@ -68,7 +63,7 @@ def test_the_files_to_copy_are_named_with_all_that_they_need():
     for row in rows:
         files = set(re.findall(r"`(\w+)`", row)) | (before if row.startswith("these") else set())
         for name in files:
-            missing = needed(TRANSFORMER / f"{name}.py") - files - {"_shim"}
+            missing = needed(TRANSFORMER / f"{name}.py") - files
             assert not missing, f"{name} needs {missing}"
         before, seen = files, seen | files
     assert seen == {path.stem for path in PARTS}
@@ -76,7 +71,7 @@ def test_the_files_to_copy_are_named_with_all_that_they_need():
 
 # --- the modules of shared/transformer
 
-@each_part(later=LATER)
+@each_part
 def test_lines_are_narrow(path):
     source, generated = text_of(path), export.is_generated(path)
     tree = ast.parse(source)
@@ -88,26 +83,24 @@ def test_lines_are_narrow(path):
     assert wide == []
 
 
-@each_part(later=LATER)
+@each_part
 def test_exported_cells_are_short(path):
     if not export.is_generated(path):
         pytest.skip("written by hand")
     _, *sections = MARKER.split(text_of(path))
-    long = {cell: lines for lesson, cell, lines in (
-        (lesson, cell, 1 + sum(bool(line.strip()) for line in body.splitlines())) for lesson, cell, body in zip(*[iter(sections)] * 3))
-        if lines > CELL and lesson not in UNLIMITED}
-    assert long == {}
+    lengths = {cell: 1 + sum(bool(line.strip()) for line in body.splitlines()) for _, cell, body in zip(*[iter(sections)] * 3)}
+    assert {cell: lines for cell, lines in lengths.items() if lines > CELL} == {}
 
 
-@each_part(later=LATER)
+@each_part
 def test_what_is_refused_is_refused_in_refuse(path):
     raised = [ast.unparse(node) for node in ast.walk(ast.parse(text_of(path))) if isinstance(node, ast.Raise) and node.exc is not None]
     assert path.stem == "refuse" or not [line for line in raised if re.match(r"raise (Type|Value)Error\b", line)]
 
 
-@each_part(later=LATER)
+@each_part
 def test_no_private_name_of_another_module_is_used(path):
-    tree, modules = ast.parse(text_of(path)), {other.stem for other in PARTS} | {"_shim"}
+    tree, modules = ast.parse(text_of(path)), {other.stem for other in PARTS}
     relative = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
     named = [alias.name for node in relative for alias in node.names if alias.name.startswith("_")]
     known = {alias.asname or alias.name for node in relative if not node.module for alias in node.names if alias.name in modules}
@@ -116,16 +109,16 @@ def test_no_private_name_of_another_module_is_used(path):
     assert named + reached == []
 
 
-@each_part()
+@each_part
 def test_only_pytorch_is_imported(path):
-    allowed = {"torch"} | ({"safetensors"} if path.stem in ("pretrained", *LATER) else set())
+    allowed = {"torch", {"pretrained": "safetensors", "randomness": "numpy"}.get(path.stem)}        # within functions that need them
     nodes = list(ast.walk(ast.parse(text_of(path))))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     assert {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) <= allowed
 
 
-@each_part()
+@each_part
 def test_refuse_and_the_decoder_import_what_they_may(path):
     if path.stem == "refuse":
         assert needed(path) == set()

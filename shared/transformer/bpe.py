@@ -22,7 +22,7 @@ __all__ = ["pre_tokenize", "learn_merges"]
 
 # Letters (L) and numbers (N) that came with Unicode 15 and 16, as ranges from the first to the last code point. Python
 # 3.11 knows Unicode 14 alone. The table lists all code points that the reference, the library `tokenizers` 0.23, takes
-# for a letter or a number, and `unicodedata` 14.0 does not; in all others they agree, and a test compares every code point.
+# for a letter or a number, and `unicodedata` 14.0 does not; in all others they agree: a test compares every code point.
 # A Python with a Unicode newer than 16 may know letters that the reference does not know.
 NEWER_THAN_UNICODE_14 = """
     1C89-1C8A L   A7CB-A7CD L   A7DA-A7DC L   105C0-105F3 L 10D40-10D49 N 10D4A-10D65 L 10D6F-10D85 L 10EC2-10EC4 L
@@ -297,7 +297,7 @@ def _vocab_and_merges(path):
 
 
 def _tokens_beside(folder, added):
-    """The tokens with an id, and those named as special, in the files beside a tokenizer that has these added tokens."""
+    """The tokens with an id, and those named as special, in the files beside a tokenizer with these added tokens."""
     files = {name: _json(folder / name) if (folder / name).exists() else {}
              for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")}
     for name, content in files.items():
@@ -306,7 +306,8 @@ def _tokens_beside(folder, added):
     named = [token for part in (config, names) for field, value in part.items()
              if field.endswith(("_token", "_special_tokens")) for token in _named(value)]
     listed = [token | {"id": int(number)} for number, token in config.get("added_tokens_decoder", {}).items()]
-    known = {token["content"] for token in named} | {token["content"] for token in added + listed if token.get("special")}
+    known = {token["content"] for token in named}
+    known |= {token["content"] for token in added + listed if token.get("special")}
     return listed + [{"content": name, "id": number, "special": name in known} for name, number in ids.items()], named
 
 

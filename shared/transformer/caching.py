@@ -1,9 +1,9 @@
 """One call of a decoder: which tokens are real, where they stand, and a cache that takes them in whole or not at all.
 
-Written by hand. Three rules make a text in a batch what it is alone, with and without a cache, for every position scheme:
+Written by hand. Three rules make a text in a batch what it is alone, with and without a cache, for every scheme:
 
-- Padding before and after the tokens that one call brings for a text plays no part: no token attends to it, and it does not
-  count as a position. So later calls continue each text behind its last real token.
+- Padding before and after the tokens that one call brings for a text plays no part: no token attends to it, and it is
+  no position. So later calls continue each text behind its last real token.
 - A token that is hidden between real tokens of the same call is not attended to either, but keeps its position.
 - max_seq_len counts columns, padding included.
 """
@@ -135,7 +135,7 @@ def padding_first(ids, real):
 
 
 def _real_tokens(input_ids, attention_mask, pad_id, cached):
-    """Which of the new tokens are real, (B, T); None: all. Where all texts begin with pad_id, it is their start token."""
+    """Which of the new tokens are real, (B, T); None: all. If all texts begin with pad_id, it is their start token."""
     if attention_mask is not None:
         return attention_mask[:, cached:].bool()
     if pad_id is None:

@@ -1,4 +1,4 @@
-"""Folders in the format of other libraries: GPT-2's, which transformers' GPT2LMHeadModel reads and writes. Written by hand."""
+"""Folders of other libraries: GPT-2's, which transformers' GPT2LMHeadModel reads and writes. Written by hand."""
 
 import json
 import pathlib
@@ -26,8 +26,8 @@ WORDS, OUTPUT = "decoder.embedding.words.weight", "output.weight"
 def gpt2_names(num_layers):
     """Name of each tensor in a GPT-2 file → the names here of what lies in it, side by side.
 
-    Matrices of blocks (`h.….weight` with two dimensions) are stored transposed, (inputs, outputs). An output that is not
-    tied to the words is one tensor more, "lm_head.weight", here "output.weight".
+    Matrices of blocks (`h.….weight` with two dimensions) are stored transposed, (inputs, outputs). An output that is
+    not tied to the words is one tensor more, "lm_head.weight", here "output.weight".
     """
     refuse.sizes(num_layers=num_layers)
     names = {"wte.weight": [WORDS], "wpe.weight": ["decoder.embedding.places.table.weight"]}
@@ -51,7 +51,7 @@ def _turned(name, tensor):
 def write_gpt2(model, folder):
     """Write a GPTModel as config.json and model.safetensors, both whole or none. What the files cannot hold is refused.
 
-    They say what the model *is*: the output is written, too, if it is not the matrix of the words, whatever options say.
+    They say what the model *is*: if the output is not the matrix of the words, it is written, whatever options say.
     """
     from safetensors.torch import save_file
 
@@ -91,7 +91,7 @@ def _config(options, tied):
 
 
 def read_gpt2(make, folder):
-    """The model that a folder holds, in eval(): make(**options) with the folder's tensors. What does not fit is refused."""
+    """The model that a folder holds, in eval(): make(**options) with its tensors. What does not fit is refused."""
     folder = pathlib.Path(folder)
     config, tensors = _read_json(folder / "config.json"), None
     options = _options(config)
@@ -109,7 +109,7 @@ def read_gpt2(make, folder):
 
 
 def _is_tied(tensors):
-    """Whether the output is the matrix of the words, of which a file may hold either or both; it leaves only the words."""
+    """Whether the output is the matrix of the words; a file may hold either or both, and only the words stay."""
     output = tensors.get("lm_head.weight")
     if output is not None and not output.equal(tensors.setdefault("wte.weight", output)):
         return False

@@ -475,7 +475,7 @@ def key_value_cache(cache, blocks, input_ids):
         for layer in layers:
             if (0 if layer.key is None else layer.key.size(-2)) != expected:
                 raise ValueError("the layers of the cache must hold equally many tokens, got "
-                                 f"{[layer.length for layer in layers]}: make a new one, single layers were filled by hand")
+                                 f"{[layer.length for layer in layers]}: make a new one, layers were filled by hand")
     if length:
         attention = blocks[0].self_attention
         expected = (input_ids.size(0), attention.num_heads, length, attention.d_head)
@@ -488,7 +488,7 @@ def key_value_cache(cache, blocks, input_ids):
 
 
 def cached_part(given, known):
-    """What attention_mask says of cached tokens, (B, cached), beside what the cache knows; that has moved its padding."""
+    """What attention_mask says of cached tokens, (B, cached), beside what the cache knows, whose padding has moved."""
     if known is not None:
         found = extremes((given.sum(dim=1) - known.sum(dim=1)).abs())
         if found and found[1]:
@@ -497,12 +497,12 @@ def cached_part(given, known):
         return
     found = extremes((given[:, 1:] & ~given[:, :-1]).long())
     if found and found[1]:
-        raise ValueError("attention_mask hides cached tokens that later cached ones have attended to: give it in the call in "
-                         "which they come into the cache")
+        raise ValueError("attention_mask hides cached tokens that later cached ones have attended to: give it in the "
+                         "call in which they come into the cache")
 
 
 def padding_or_start(input_ids, pad_id):
-    """Texts begin with pad_id all, and once, where it is their start token; otherwise that looks like padding on the left."""
+    """Where pad_id is the start token, all texts begin with it, once; otherwise that looks like padding on the left."""
     pads = input_ids == pad_id
     found = extremes(pads[:, 0].long())
     if not found or not found[1]:
@@ -511,8 +511,8 @@ def padding_or_start(input_ids, pad_id):
     if found[0]:
         unclear = unclear & pads[:, :2].all(dim=1)
     if extremes(unclear.long())[1]:
-        raise ValueError(f"input_ids look padded on the left: a text with other tokens begins with pad_id = {pad_id} twice, or not "
-                         "all texts begin with it; give an attention_mask that says which tokens are real")
+        raise ValueError(f"input_ids look padded on the left: a text with other tokens begins with pad_id = {pad_id} "
+                         "twice, or not all texts begin with it; give an attention_mask that says what is real")
 
 
 def decoder_memory(model, memory, memory_mask, B, cache):
@@ -569,8 +569,8 @@ def generation(model, prompt_ids, attention_mask, max_new_tokens, eos_id):
     token_ids("prompt_ids", prompt_ids, model.output.out_features)
     sizes(at_least=0, max_new_tokens=max_new_tokens)
     if prompt_ids.size(1) + max_new_tokens > model.decoder.max_seq_len:
-        raise ValueError(f"a text has at most max_seq_len = {model.decoder.max_seq_len} tokens, padding included, got a "
-                         f"prompt of {prompt_ids.size(1)} and {max_new_tokens} new ones")
+        raise ValueError(f"a text has at most max_seq_len = {model.decoder.max_seq_len} tokens, padding included, got "
+                         f"a prompt of {prompt_ids.size(1)} and {max_new_tokens} new ones")
     token_id("eos_id", eos_id, model.output.out_features)
     if attention_mask is not None:
         real_mask("attention_mask", attention_mask, prompt_ids.shape)
@@ -677,8 +677,8 @@ def bleu(hypotheses, references, max_order, smoothing):
         form = str if isinstance(text, str) else (list, tuple)
         several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
         if not several and not isinstance(given, form):
-            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a "
-                            f"list of such, got {given!r}")
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or "
+                            f"a list of such, got {given!r}")
         if not all(one.split() if form is str else one for one in (given if several else [given])):
             raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
         try:
@@ -953,10 +953,10 @@ def added_tokens(path, added, named, vocab):
     for token in named:
         if token["content"] not in ids:
             raise ValueError(f"{path}: the special token {token['content']!r} has no id in vocab or added_tokens")
-    _overlapping(path, [token for token in added + named if token["content"] in ids])
+    tokens_that_overlap(path, [token for token in added + named if token["content"] in ids])
 
 
-def _overlapping(path, tokens):
+def tokens_that_overlap(path, tokens):
     """The library looks for tokens with `normalized` false before the others: refuse names for which this matters."""
     first = {token["content"] for token in tokens if token.get("normalized") is False}
     for late in {token["content"] for token in tokens if token.get("normalized")} - first:
@@ -1135,7 +1135,7 @@ def empty_epoch(epoch, done):
 
 
 def loss_of_step(loss, step, drawn, losses):
-    """A loss that is not finite stops the training, before it reaches the weights. drawn: [((epoch, batch), …), …]."""
+    """A loss that is not finite stops the training before it reaches the weights. drawn: [((epoch, batch), …), …]."""
     if not math.isfinite(loss):
         wrong = [item for item, loss_sum in zip(drawn, losses) if not math.isfinite(loss_sum)]
         raise FloatingPointError(f"the loss is {loss} at step {step}, {_batches(wrong)}")
@@ -1273,8 +1273,8 @@ def unlike_their_config(folder, shapes, tensors):
 def other_than_gpt2(config, activations, needed):
     """A config.json of another kind of model, or without its sizes."""
     allowed = {"model_type": ("gpt2",), "activation_function": activations, "embd_pdrop": (config["resid_pdrop"],),
-               "attn_pdrop": (config["resid_pdrop"],), "tie_word_embeddings": (True, False), "scale_attn_weights": (True,),
-               "add_cross_attention": (False,), "scale_attn_by_inverse_layer_idx": (False,)}
+               "attn_pdrop": (config["resid_pdrop"],), "tie_word_embeddings": (True, False),
+               "scale_attn_weights": (True,), "add_cross_attention": (False,), "scale_attn_by_inverse_layer_idx": (False,)}
     for name, values in allowed.items():
         if config.get(name, values[0]) not in values:
             raise ValueError(f"config.json has {name}={config[name]!r}; what can be read is "
