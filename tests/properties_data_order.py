@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 STEPS, STOPS = 13, (1, 4, 6, 8, 9, 12)                      # four batches an epoch: in one, at its end, several epochs later
 
 
-def run(parts, folder, make, seed=0, generators=(), noise=None, **options):
+def run(parts, folder, make, seed=0, generators=(), noise=None, dropout=0.3, **options):
     """A trainer in a fresh process, and the list of the batches that it uses. noise: a source that the loss draws from."""
     torch.manual_seed(seed), random.seed(seed), numpy.random.seed(seed)
-    model, seen = network(dropout=0.3), []
+    model, seen = network(dropout=dropout), []
 
     def loss(model, batch):
         if model.training:
@@ -200,3 +200,11 @@ def trains_in_pieces_with_workers(parts, folder):
     for steps in (2, 6, 7):
         pieces.train(steps)
     assert seen == expected
+
+
+def epochs_differ(parts, folder):
+    """Assert that a loader shuffles anew in each epoch, also where training itself draws no random number."""
+    for workers in (0, 1):
+        made, seen = run(parts, None, lambda: always(DataLoader(Pairs(), batch_size=3, shuffle=True, num_workers=workers)), dropout=0.0)
+        made.train(8)
+        assert sorted(sum(seen[:4], [])) == sorted(sum(seen[4:], [])) and seen[:4] != seen[4:], workers

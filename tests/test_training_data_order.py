@@ -19,7 +19,7 @@ def test_resumes_with_the_same_batches_of_workers(tmp_path):
 
 
 LAWS = [laws.resumes_twice_and_trains_in_pieces, laws.accumulates_over_the_end_of_an_epoch, laws.generators_of_the_run_shuffle_too,
-        laws.a_source_is_shared_with_the_loss, laws.other_batches_are_named, laws.a_failed_step_loses_no_batch, laws.an_empty_epoch_is_refused]
+        laws.a_source_is_shared_with_the_loss, laws.other_batches_are_named, laws.a_failed_step_loses_no_batch, laws.an_empty_epoch_is_refused, laws.epochs_differ]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

@@ -148,7 +148,7 @@ class DataOrder:
 
 
 def _has_workers(loader):
-    """Whether a DataLoader has persistent workers at work: it then begins an epoch without drawing a seed for new ones."""
+    """Whether a DataLoader has persistent workers already: it then begins an epoch without drawing a seed for them."""
     return getattr(loader, "persistent_workers", False) is True and getattr(loader, "_iterator", None) is not None
 
 

@@ -1,7 +1,7 @@
-"""Which attention is fastest for given queries and keys. Written by hand; equal to lesson 01's function in values and gradients.
+"""Which attention is fastest for given queries and keys. Written by hand.
 
-`fused.use(False)`, or LESSON_FUSED=0 in the environment, sends every model through lesson 01's function itself, so that a
-change of it reaches every model.
+Values and gradients equal those of lesson 01's function. `fused.use(False)`, or LESSON_FUSED=0 in the environment,
+sends every model through that function itself, so that a change of it reaches every model.
 """
 
 import math

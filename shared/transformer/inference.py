@@ -7,7 +7,7 @@ import torch
 
 @contextlib.contextmanager
 def evaluating(model):
-    """In eval() and in inference mode, where nothing is recorded for a backward pass; afterwards every module is as it was.
+    """In eval() and in inference mode, where no graph is recorded; afterwards every module is as it was.
 
     Tensors that are made within are inference tensors: `clone` them outside before they go into training.
     """
@@ -22,7 +22,7 @@ def evaluating(model):
 
 
 def all_true(mask):
-    """Whether all entries are True; False where values cannot be looked at: while a program is traced, compiled or mapped."""
+    """Whether all entries are True; False where values cannot be looked at: in what is traced, compiled or mapped."""
     if torch.compiler.is_compiling() or mask.is_meta:
         return False
     try:

@@ -1,7 +1,7 @@
 """What the parts refuse: wrong shapes, masks, ids, sizes and files, where silence would be wrong. Written by hand.
 
-Each function is named after what it protects, returns nothing, and raises TypeError or ValueError with what was given and
-what is allowed. A part that loses its `refuse` line does the same as before with good arguments.
+Each function is named after what it protects, returns nothing, and raises TypeError or ValueError with what was given
+and what is allowed. A part that loses its `refuse` line does the same as before with good arguments.
 *Values* in tensors are looked at only where they can be: not while a program is traced, compiled, exported or mapped.
 """
 
@@ -31,9 +31,9 @@ def kind_of(thing):
 
 
 def extremes(tensor):
-    """The smallest and the largest value of a tensor as numbers; None where values cannot be looked at, or there are none.
+    """The smallest and the largest value of a tensor as numbers; None if it has none or they cannot be looked at.
 
-    That is so while torch.compile or torch.export trace, on the meta device, within vmap, FakeTensorMode and make_fx.
+    They cannot while torch.compile or torch.export trace, on the meta device, within vmap, FakeTensorMode and make_fx.
     """
     if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or tensor.is_meta or tensor.numel() == 0:
         return None
@@ -108,12 +108,14 @@ def attention(query, key, value, mask, dropout_probability):
     for name, tensor in (("query", query), ("key", key), ("value", value)):
         floating_point(name, tensor)
         if tensor.dim() < 2:
-            raise ValueError(f"{name} must have at least two dimensions, (..., length, width), got {tuple(tensor.shape)}")
+            raise ValueError(f"{name} must have at least two dimensions, (..., length, width), "
+                             f"got {tuple(tensor.shape)}")
     dtypes = (query.dtype, key.dtype, value.dtype)
     if len(set(dtypes)) > 1 and not torch.is_autocast_enabled(query.device.type):
         raise TypeError(f"query, key and value must share one dtype, got {', '.join(map(str, dtypes))}")
     if query.size(-1) != key.size(-1) or query.size(-1) == 0:
-        raise ValueError(f"query and key must have the same width d_k of at least 1, got {query.size(-1)} and {key.size(-1)}")
+        raise ValueError("query and key must have the same width d_k of at least 1, "
+                         f"got {query.size(-1)} and {key.size(-1)}")
     if key.size(-2) != value.size(-2):
         raise ValueError(f"key and value must have the same length S, got {key.size(-2)} and {value.size(-2)}")
     dropout(dropout_probability)
@@ -138,7 +140,8 @@ def mask_of_scores(mask, shape):
                         f"got {kind_of(mask)}")
     sizes_here = zip(reversed(mask.shape), reversed(shape))
     if mask.dim() > len(shape) or any(size not in (1, expected) for size, expected in sizes_here):
-        raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores, (..., T, S) = {tuple(shape)}")
+        raise ValueError(f"mask of shape {tuple(mask.shape)} does not broadcast to the scores, "
+                         f"(..., T, S) = {tuple(shape)}")
 
 
 def causal_lengths(T, S):
@@ -175,7 +178,8 @@ def multi_head(layer, query, key, value, mask, cache, is_causal):
         if not isinstance(x, torch.Tensor) or x.dim() != 3 or x.size(-1) != layer.d_model:
             given = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
             raise ValueError(f"{name} must be a tensor of shape (B, length, {layer.d_model}), got {given}")
-        floating_point(name, x)
+        if not x.is_floating_point():
+            floating_point(name, x)
     if key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0):
         raise ValueError("query, key and value must have the same batch size, key and value the same length, "
                          f"got {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}")
@@ -252,7 +256,8 @@ def scheme(query, key, mask, num_heads=None, d_head=None):
     if d_head is not None and query.size(-1) != d_head:
         raise ValueError(f"query must have d_head = {d_head}, got {tuple(query.shape)}")
     if query.size(-2) > key.size(-2):
-        raise ValueError("positions within attention are for self-attention: the queries are the last T of S positions, "
+        raise ValueError("positions within attention are for self-attention: "
+                         "the queries are the last T of S positions, "
                          f"got T = {query.size(-2)} queries and S = {key.size(-2)} keys")
     if mask is not None:
         mask_of_scores(mask, (*query.shape[:-1], key.size(-2)))
@@ -263,8 +268,8 @@ def buckets(num_heads, num_buckets, max_distance, bidirectional):
     instance("bidirectional", bidirectional, bool)
     one_side = num_buckets // 2 if bidirectional else num_buckets
     if one_side < 2 or num_buckets % (1 + bidirectional) or max_distance <= one_side // 2:
-        raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than half the "
-                         f"buckets of a side, got num_buckets = {num_buckets}, max_distance = {max_distance}")
+        raise ValueError("num_buckets must be at least 2 for each side, and even for two, and max_distance more than "
+                         f"half the buckets of a side, got num_buckets = {num_buckets}, max_distance = {max_distance}")
 
 
 # ---- Blocks (lesson 04)
@@ -272,7 +277,8 @@ def buckets(num_heads, num_buckets, max_distance, bidirectional):
 
 def vectors(x, width, at_least=1):
     """A floating-point tensor (..., width) with at least so many dimensions."""
-    floating_point("x", x)
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        floating_point("x", x)
     if x.dim() < at_least or x.size(-1) != width:
         raise ValueError(f"x must have shape ({'..., T' if at_least > 1 else '...'}, {width}), got {tuple(x.shape)}")
 
@@ -339,7 +345,7 @@ def real_tokens(input_ids, attention_mask=None):
 
 
 def token_ids(name, ids, vocab_size, shape=None):
-    """Integers from 0 to vocab_size - 1 (None: of any size), of this shape, or of any shape (B, T) that is not empty."""
+    """Integers from 0 to vocab_size - 1, or of any size, of this shape, or of any shape (B, T) that is not empty."""
     if kind_of(ids) not in (torch.int64, torch.int32):
         raise TypeError(f"{name} must be a tensor of int64 or int32, got {kind_of(ids)}")
     if ids.dim() != 2 or ids.numel() == 0 or shape not in (None, ids.shape):
@@ -353,7 +359,8 @@ def token_ids(name, ids, vocab_size, shape=None):
 def real_mask(name, mask, shape):
     """A mask of real tokens: of this shape, boolean, or integers 1 and 0."""
     if kind_of(mask) not in (torch.bool, torch.int64, torch.int32):
-        raise TypeError(f"{name} must be a tensor of booleans, int64 or int32, True or 1 = a real token, got {kind_of(mask)}")
+        raise TypeError(f"{name} must be a tensor of booleans, int64 or int32, True or 1 = a real token, "
+                        f"got {kind_of(mask)}")
     if mask.shape != torch.Size(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(mask.shape)}")
     found = None if mask.dtype == torch.bool else extremes(mask)
@@ -379,7 +386,8 @@ def options(model, given, allowed):
     unknown = [name for name in given if name not in allowed]
     if unknown:
         named = [name for name in inspect.signature(model).parameters if name not in ("block", "stack")]
-        raise TypeError(f"{model.__name__} has no argument {', '.join(unknown)}; it has {', '.join([*named, *allowed])}")
+        raise TypeError(f"{model.__name__} has no argument {', '.join(unknown)}; "
+                        f"it has {', '.join([*named, *allowed])}")
 
 
 def head(encoder, dropout_probability=0.0, **given):
@@ -629,7 +637,7 @@ def loss(logits, targets, smoothing, pad_id):
 
 
 def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
-    """A model that reads one text and writes another, sources, ids of its target vocabulary, and room for the new tokens."""
+    """A model that reads and writes, sources, ids of its target vocabulary, and room for the new tokens."""
     if not (hasattr(model, "memory_mask") and hasattr(model, "decode")):
         raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
     source(model, source_ids, source_mask)
@@ -638,7 +646,8 @@ def search(model, source_ids, source_mask, bos_id, eos_id, max_new_tokens):
         token_id(name, value, model.decoder.embedding.words.num_embeddings)
     sizes(max_new_tokens=max_new_tokens)
     if max_new_tokens > model.decoder.max_seq_len:
-        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got {max_new_tokens}")
+        raise ValueError(f"max_new_tokens must be at most max_seq_len = {model.decoder.max_seq_len}, got "
+                         f"{max_new_tokens}")
 
 
 def beams(model, num_beams, length_penalty, num_return):
@@ -653,7 +662,7 @@ def beams(model, num_beams, length_penalty, num_return):
 
 
 def bleu(hypotheses, references, max_order, smoothing):
-    """For each hypothesis, a text or a list of tokens, one reference of the same form or a list of several, with tokens."""
+    """For each hypothesis, a text or a list of tokens, one reference of the same form, or a list of several."""
     sizes(max_order=max_order)
     choice("smoothing", smoothing, ("exp", "none"))
     for name, texts in (("hypotheses", hypotheses), ("references", references)):
@@ -668,15 +677,15 @@ def bleu(hypotheses, references, max_order, smoothing):
         form = str if isinstance(text, str) else (list, tuple)
         several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
         if not several and not isinstance(given, form):
-            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a list "
-                            f"of such, got {given!r}")
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or a "
+                            f"list of such, got {given!r}")
         if not all(one.split() if form is str else one for one in (given if several else [given])):
             raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
         try:
             [set(one) for one in (text, *(given if several else [given]))]
         except TypeError as unhashable:
-            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or int: "
-                            f"{unhashable}") from None
+            raise TypeError(f"tokens of hypotheses[{position}] and its references must be hashable, such as str or "
+                            f"int: {unhashable}") from None
 
 
 # ---- Tokenizers and their files (lessons 06 and 08)

@@ -16,14 +16,14 @@ def beam_search(model, source_ids, bos_id, eos_id, max_new_tokens, num_beams=4, 
                 num_return=None, use_cache=True, watch=None):
     """source_ids (B, S) → ids (B, ≤ max_new_tokens), as those of `greedy_decode`, and their scores (B,).
 
-    At each step every open text is continued with every token. Of the num_beams most probable texts that result, those that
-    end with eos_id are kept; and the num_beams most probable that do not end with it stay open.
+    At each step every open text is continued with every token. Of the num_beams most probable texts that result,
+    those that end with eos_id are kept; and the num_beams most probable that do not end with it stay open.
     score: log-probability / ((5 + L) / 6)^length_penalty, with L tokens, eos_id included (Wu et al. 2016, §7).
-    A sentence is done when no open text can still get a better score than those kept, even if all its further tokens were
-    certain, up to max_new_tokens. An open text is returned only if too few have ended by then.
+    A sentence is done when no open text can still get a better score than those kept, even if all its further
+    tokens were certain, up to max_new_tokens. An open text is returned only if too few have ended by then.
     num_beams=1 is `greedy_decode`. Where two texts are equally probable, either may stay.
-    num_return: returns this many texts, at most num_beams → (B, num_return, …) and (B, num_return): those that have ended,
-    best first, then open ones; where there are fewer texts, scores are -inf.
+    num_return: returns this many texts, at most num_beams → (B, num_return, …) and (B, num_return): those that have
+    ended, best first, then open ones; where there are fewer texts, scores are -inf.
     watch: called with the `BeamStep` of each step, such as the append of a list.
     The rest is as in `greedy_decode`.
     """

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import nn
 
-from . import refuse, tying
+from . import caching, refuse, tying
 from .decoder import KeyValueCache, TransformerDecoder
 from .embedding import real_tokens
 from .encoder import TransformerEncoder
@@ -57,8 +57,11 @@ class EncoderDecoder(tying.TiedModel):
         (B, cached + T): as in `forward`.   cache: a `KeyValueCache` (lesson 06).
         """
         refuse.target(self, target_ids, target_mask, cache)
-        x = self.decoder(target_ids, target_mask, memory, memory_mask, cache)
-        return self.output(x)
+        draft = caching.begin(cache)
+        x = self.decoder(target_ids, target_mask, memory, memory_mask, draft)
+        logits = self.output(x)
+        caching.finish(cache, draft)
+        return logits
 
 # %% ../../notebooks/07_seq2seq.ipynb #paper-and-class-transformer-its-sizes
 PAPER = {"activation": "relu", "norm": "layer", "norm_first": False,

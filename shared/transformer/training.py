@@ -119,6 +119,7 @@ class Trainer(TrainingLoop, resuming.Resumable):
     and at the end.   folder: for checkpoints, every `save_every` steps, at the smallest
     evaluated "loss" and at the end; the last `keep` stay, and the one with that loss.
     callbacks: functions of the trainer and a step's report, a dict; they may set `stopped`.
+    Checkpoints keep the state of those that have a `state_dict` and a `load_state_dict`.
     Raises TypeError and ValueError for arguments that do not fit.
     """
 

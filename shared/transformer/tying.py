@@ -1,7 +1,7 @@
 """Parameters that are one tensor under several names, and stay so. Written by hand.
 
-PyTorch unties them silently: `load_state_dict(assign=True)` gives each name a tensor of its own, and so does `to_empty` on a
-model that was made on the meta device.
+PyTorch unties them silently: `load_state_dict(assign=True)` gives each name a tensor of its own, and so does `to_empty`
+on a model that was made on the meta device.
 """
 
 from torch import nn
@@ -12,8 +12,9 @@ from . import refuse
 class TiedModel(nn.Module):
     """A model with tied parameters, `tie("embedding.weight", "output.weight")`.
 
-    They are tied again after loading, `to_empty` and everything that replaces parameters, unless somebody had untied them by
-    hand. A state dict with two different tensors for tied names is refused, one with a single name fills the others.
+    They are tied again after loading, `to_empty` and everything that replaces parameters, unless somebody had untied
+    them by hand. A state dict with two different tensors for tied names is refused, one with a single name fills the
+    others.
     """
 
     def __init__(self):

@@ -2,7 +2,7 @@
 
 from . import Mistake
 
-DECODED = "x = self.decoder(target_ids, target_mask, memory, memory_mask, cache)"
+DECODED = "x = self.decoder(target_ids, target_mask, memory, memory_mask, draft)"
 TIED = 'self.tie(*words[:3 if sharing == "all" else 2])'
 BUILT = "        super().__init__(encoder, decoder, output)\n"
 SMOOTHED = "losses = (1 - smoothing) * losses - smoothing * log_probs.mean(dim=-1)"
@@ -27,7 +27,7 @@ MODEL = (
     Mistake("as many layers in the decoder as in the encoder", "TransformerDecoder(target_vocab_size, num_layers=num_decoder_layers,",
             "TransformerDecoder(target_vocab_size, num_layers=num_layers,"),
     Mistake("scores with a bias", "nn.Linear(d_model, target_vocab_size, bias=False)", "nn.Linear(d_model, target_vocab_size)"),
-    Mistake("softmax within the model", "return self.output(x)", "return self.output(x).softmax(dim=-1)"),
+    Mistake("softmax within the model", "logits = self.output(x)", "logits = self.output(x).softmax(dim=-1)"),
     Mistake("embeddings start with deviation 1", "std = 1 / (3 * math.sqrt(model.decoder.d_model))", "std = 1.0"),
     Mistake("blocks start with deviation 0.02", "nn.init.xavier_uniform_(part.weight)", "pass"),
     Mistake("words not multiplied by √d_model", '"scale": True,', '"scale": False,'),
