@@ -27,6 +27,15 @@ def gpt(parts=decoder, dtype=torch.float64, **options):
     return randomised(parts.GPTModel(**(TINY | options)), dtype)
 
 
+def lively(parts=decoder, dtype=torch.float64, **options):
+    """As `gpt`, with a head of its own and no biases, so that what it writes depends on the whole text and not on one vector."""
+    model = gpt(parts, dtype, **({"vocab_size": 40, "tied": False} | options))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.mul_(0 if name.endswith(".bias") else 3 if name.endswith((".words.weight", "to_query.weight", "attention.to_output.weight")) else 1)
+    return model
+
+
 # --- HuggingFace
 
 GPT2_PARTS = {"ln_1": "self_attention_norm", "attn.c_proj": "self_attention.to_output", "ln_2": "feed_forward_norm",

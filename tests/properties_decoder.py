@@ -13,7 +13,7 @@ from parity_blocks import randomised
 from parity_decoder import (TINY, chunkings, files_agree, from_vectors, generation_agrees, gpt, ids_of, probabilities_agree,
                             stack_agrees, stepper)
 from properties_cache import interrupted_steps_change_nothing
-from properties_padding import continued_behind_padding, generated_as_alone
+from properties_padding import a_late_mask_hides_what_nobody_has_seen, continued_behind_padding, generated_as_alone, start_tokens_are_real
 from properties_saved import what_is_written_is_what_is_there
 
 from shared import properties
@@ -52,6 +52,11 @@ def passes_options_on(parts):
         assert {(type(part).__name__, part.eps) for part in norms} == {(kind, 0.01)} and len(norms) == 5
         assert {part.p for part in stack.modules() if isinstance(part, torch.nn.Dropout)} == {0.3}
         assert parts.TransformerDecoder(11, 8, 2, 2, norm=norm, norm_first=False).norm is None
+    for make in (parts.TransformerDecoder, parts.GPTModel):
+        with pytest.raises(TypeError, match=f"{make.__name__} has no argument wide; it has vocab_size, d_model, .*, activation, norm, norm_first, bias, eps"):
+            make(11, 8, 2, 2, wide=True)
+    shape = {name: value for name, value in parts.GPTModel(**TINY, tied=False, norm="rms").options.items()}
+    assert parts.GPTModel(**shape).options == shape and set(TINY) < set(shape)
     blocks = parts.TransformerDecoder(11, 8, 2, 2, positions="relative").blocks
     assert [block.self_attention.positions.bidirectional for block in blocks] == [False, False]
     assert blocks[0].self_attention.positions is not blocks[1].self_attention.positions
@@ -103,6 +108,9 @@ def cached_is_uncached(parts, positions="learned", dtype=torch.float64, limit=1e
 def cache_counts_and_selects(parts):
     """Assert what a cache holds, and that rows chosen from it go on as those texts do, behind padding, too."""
     model, ids, cache = randomised(parts.TransformerDecoder(**TINY, pad_id=0)), ids_of(2, 9) % 10 + 1, parts.KeyValueCache(2)
+    cache.layers[0].extend(*(numbers(1, 2, 3, 4).detach() for _ in range(2)))
+    assert [layer.length for layer in cache.layers + cache.memory] == [3, 0, 0, 0]
+    cache = parts.KeyValueCache(2)
     assert (cache.length, cache.numbers()) == (0, 0)
     ids[0, 2:4] = 0
     rows = torch.tensor([1, 0, 1], device=DEVICE)
@@ -223,6 +231,8 @@ def compare(parts, folder):
     cache_counts_and_selects(parts)
     memory_is_kept(parts)
     generated_as_alone(parts)
+    start_tokens_are_real(parts)
+    a_late_mask_hides_what_nobody_has_seen(parts)
     interrupted_steps_change_nothing(parts)
     what_is_written_is_what_is_there(parts, folder / "written")
     generation_agrees(parts, {"temperature": 0.7, "top_k": 4, "top_p": 0.9}, B=1000)

@@ -1,9 +1,10 @@
 """Texts in a batch are what each is alone, wherever their padding stands; as assertions that take the module with the parts."""
 
+import pytest
 import torch
 from parity_attention import DEVICE
 from parity_blocks import randomised
-from parity_decoder import TINY, gpt, ids_of
+from parity_decoder import TINY, gpt, ids_of, lively
 
 
 def chunks_alone(model, chunks, masks):
@@ -53,25 +54,25 @@ def continued_behind_padding(parts, positions="learned", dtype=torch.float64, li
                     assert (found[row][real[row]] - alone).abs().max() < limit, (trial, row)
 
 
-def unequal_prompts(side, T=5, B=4, seed=0):
+def unequal_prompts(side, T=5, B=4, seed=0, size=11):
     """Ids and mask of prompts of 1 to T tokens, with padding on the left, on the right or in turn."""
     generator, column = torch.Generator().manual_seed(seed), torch.arange(T)
     lengths = torch.tensor([T, 1, *torch.randint(1, T + 1, (B - 2,), generator=generator).tolist()])[:, None]
     on_the_left = torch.tensor([{"left": True, "right": False}.get(side, bool(row % 2)) for row in range(B)])[:, None]
     real = torch.where(on_the_left, column >= T - lengths, column < lengths)
-    return ids_of(B, T, seed=seed), real.to(DEVICE)
+    return ids_of(B, T, size, seed), real.to(DEVICE)
 
 
-def generated_as_alone(parts, positions="learned", sides=("left", "right", "mixed"), dtype=torch.float64, limit=1e-10, new=4):
+def generated_as_alone(parts, positions="learned", sides=("left", "right", "mixed"), dtype=torch.float64, limit=1e-10, new=7):
     """Assert that prompts of unequal length continue as each does alone, cached or not, and that prompts and columns stay."""
-    model = gpt(parts, dtype, positions=positions)
+    model = lively(parts, dtype, positions=positions)
     for side in sides:
-        ids, real = unequal_prompts(side)
+        ids, real = unequal_prompts(side, B=6, size=40)
         alone = [model.generate(ids[row, real[row]][None], new, temperature=0) for row in range(len(ids))]
         for use_cache in (True, False):
             for mask in (real, real.long()):
                 found = model.generate(ids, new, temperature=0, use_cache=use_cache, attention_mask=mask)
-                assert found.shape == (4, 5 + new) and found[:, :5].equal(ids), side
+                assert found.shape == (6, 5 + new) and found[:, :5].equal(ids), side
                 assert found[:, 5:].equal(torch.cat([text[:, -new:] for text in alone])), side
         with torch.no_grad():
             cache, expected = parts.KeyValueCache(2), [model(text)[0] for text in alone]
@@ -81,3 +82,45 @@ def generated_as_alone(parts, positions="learned", sides=("left", "right", "mixe
                 length = int(real[row].sum())
                 assert (first[row, real[row]] - logits[:length]).abs().max() < limit, (side, row)
                 assert (torch.stack(later)[:, row] - logits[length:]).abs().max() < limit, (side, row)
+
+
+def start_tokens_are_real(parts):
+    """Assert that a text may begin with the id of padding where all do, once; otherwise that is refused without a mask."""
+    model, ids = randomised(parts.TransformerDecoder(**TINY, pad_id=0)), ids_of(2, 5) % 10 + 1
+    ids[:, 0] = 0
+    ids[0, 3:] = 0
+    real = torch.tensor([[1, 1, 1, 0, 0], [1] * 5], device=DEVICE)
+    with torch.no_grad():
+        assert model(ids).equal(model(ids, real))
+        one, cache = ids.new_zeros(2, 1), parts.KeyValueCache(2)
+        assert model(one).equal(model(one, torch.ones_like(one)))
+        found = torch.cat([model(chunk, cache=cache) for chunk in (one, ids[:, 1:3], ids[:, 3:])], dim=1)
+        assert (found - model(ids, real))[real.bool()].abs().max() < 1e-10
+        both = torch.tensor([[3, 4, 5], [0, 0, 0]], device=DEVICE)                      # the second text has not begun
+        cache = parts.KeyValueCache(2)
+        model(both, cache=cache)
+        assert (model(ids[:, 1:2], cache=cache)[1] - model(ids[1:, 1:2])[0]).abs().max() < 1e-10
+        assert cache.real.tolist() == [[True] * 4, [False] * 3 + [True]]
+        model(torch.tensor([[7], [0]], device=DEVICE), cache=cache)
+        model(torch.tensor([[0], [0]], device=DEVICE), cache=cache)                     # no start token any more
+        assert cache.real.sum(dim=1).tolist() == [5, 1]
+
+
+def a_late_mask_hides_what_nobody_has_seen(parts):
+    """Assert that padding at the end of cached texts may be told with the next call, and that other padding is refused then."""
+    model, ids = gpt(parts), ids_of(2, 6)
+    real = torch.tensor([[1, 1, 0, 0, 1], [1, 1, 1, 1, 1]], dtype=torch.bool, device=DEVICE)
+    with torch.no_grad():
+        cache = parts.KeyValueCache(2)
+        model(ids[:, :4], cache=cache)
+        found = model(ids[:, 4:5], real, cache=cache)
+        assert (found[0] - model(ids[:1, [0, 1, 4]])[0, 2:]).abs().max() < 1e-10
+        cache = parts.KeyValueCache(2)
+        model(ids[:, :4], cache=cache)
+        for wrong in ([0, 1, 1, 1, 1], [1, 0, 1, 1, 1]):
+            mask = torch.tensor([wrong, [1] * 5], device=DEVICE)
+            with pytest.raises(ValueError, match="attention_mask hides cached tokens that later cached ones have attended to"):
+                model(ids[:, 4:5], mask, cache=cache)
+        model(ids[:, 4:5], real, cache=cache)
+        with pytest.raises(ValueError, match=r"as many real tokens among the cached ones as the cache has, got \[5, 5\], the cache has \[3, 5\]"):
+            model(ids[:, 5:], torch.ones(2, 6, dtype=torch.bool, device=DEVICE), cache=cache)

@@ -24,7 +24,11 @@ def what_is_written_is_what_is_there(parts, folder):
         back = parts.GPTModel.from_pretrained(folder / str(number))
         assert config["tie_word_embeddings"] is False and back.options["tied"] is False
         assert back(ids_of()).equal(model(ids_of())) and back.output.weight is not back.decoder.embedding.words.weight
+        (folder / str(number) / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}), encoding="utf-8")
+        assert parts.GPTModel.from_pretrained(folder / str(number))(ids_of()).equal(model(ids_of()))            # what is there counts
     model = gpt(parts, torch.float32)
+    model.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()}, assign=True)
+    assert model.output.weight is model.decoder.embedding.words.weight                                          # tied for good
     model.decoder.blocks[1].feed_forward.activation = "relu"
     with pytest.raises(ValueError, match="decoder.blocks.1.feed_forward has activation = 'relu', expected 'gelu_tanh'"):
         model.save_pretrained(folder / "refused")

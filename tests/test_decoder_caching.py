@@ -7,9 +7,9 @@ import pytest
 import torch
 from parity_attention import DEVICE, numbers
 from parity_blocks import randomised
-from parity_decoder import POSITIONS, TINY, gpt, ids_of
+from parity_decoder import POSITIONS, TINY, gpt, ids_of, lively
 from properties_cache import interrupted_at_any_line, interrupted_steps_change_nothing
-from properties_padding import continued_behind_padding, generated_as_alone, unequal_prompts
+from properties_padding import a_late_mask_hides_what_nobody_has_seen, continued_behind_padding, generated_as_alone, start_tokens_are_real, unequal_prompts
 from refusals import refused
 
 from shared import transformer as parts
@@ -100,21 +100,7 @@ def test_a_mask_of_all_so_far_or_of_nothing_may_be_given_while_a_cache_goes_on(s
 
 
 def test_a_mask_that_comes_late_hides_what_nobody_has_seen():
-    model, ids = gpt(), ids_of(2, 6)
-    real = torch.tensor([[1, 1, 0, 0, 1], [1, 1, 1, 1, 1]], dtype=torch.bool, device=DEVICE)
-    with torch.no_grad():
-        cache = KeyValueCache(2)
-        model(ids[:, :4], cache=cache)
-        found = model(ids[:, 4:5], real, cache=cache)
-        assert (found[0] - model(ids[:1, [0, 1, 4]])[0, 2:]).abs().max() < 1e-10
-        cache = KeyValueCache(2)
-        model(ids[:, :4], cache=cache)
-        for wrong in ([0, 1, 1, 1, 1], [1, 0, 1, 1, 1]):
-            mask = torch.tensor([wrong, [1] * 5], device=DEVICE)
-            refused(ValueError, "attention_mask hides cached tokens that later cached ones have attended to", lambda: model(ids[:, 4:5], mask, cache=cache))
-        model(ids[:, 4:5], real, cache=cache)
-        refused(ValueError, "attention_mask must have as many real tokens among the cached ones as the cache has, got [5, 5], the cache has [3, 5]",
-                lambda: model(ids[:, 5:], torch.ones(2, 6, dtype=torch.bool, device=DEVICE), cache=cache))
+    a_late_mask_hides_what_nobody_has_seen(parts)
 
 
 def test_prompts_of_padding_alone_and_too_many_columns_are_refused():
@@ -128,8 +114,7 @@ def test_prompts_of_padding_alone_and_too_many_columns_are_refused():
 
 
 def test_padding_plays_no_part_in_what_is_drawn_nor_where_it_ends():
-    model, (ids, real) = gpt(vocab_size=5), unequal_prompts("mixed")
-    ids = ids % 5
+    model, (ids, real) = lively(vocab_size=5), unequal_prompts("mixed", size=5)
     alone = [model.generate(ids[row, real[row]][None], 6, temperature=0, eos_id=2)[0, -6:] for row in range(4)]
     assert model.generate(ids, 6, temperature=0, eos_id=2, attention_mask=real)[:, 5:].equal(torch.stack(alone))
     drawn = [model.generate(ids, 6, top_k=3, generator=torch.Generator(DEVICE).manual_seed(3), use_cache=use_cache, attention_mask=real)
@@ -140,16 +125,7 @@ def test_padding_plays_no_part_in_what_is_drawn_nor_where_it_ends():
 # --- a start token that is the padding's
 
 def test_a_start_token_may_be_the_id_of_padding():
-    model, ids = randomised(TransformerDecoder(**TINY, pad_id=0)), ids_of(2, 5) % 10 + 1
-    ids[:, 0] = 0
-    ids[0, 3:] = 0
-    real = torch.tensor([[1, 1, 1, 0, 0], [1] * 5], device=DEVICE)
-    with torch.no_grad():
-        assert model(ids).equal(model(ids, real))
-        one, cache = ids.new_zeros(2, 1), KeyValueCache(2)
-        assert model(one).equal(model(one, torch.ones_like(one)))
-        found = torch.cat([model(chunk, cache=cache) for chunk in (one, ids[:, 1:3], ids[:, 3:])], dim=1)
-        assert (found - model(ids, real))[real.bool()].abs().max() < 1e-10
+    start_tokens_are_real(parts)
 
 
 @pytest.mark.parametrize("ids", [[[0, 3, 4], [5, 6, 7]], [[0, 0, 4], [0, 6, 7]], [[0, 0, 4], [0, 0, 7]], [[0, 3, 0], [5, 0, 0], [0, 0, 0]]])

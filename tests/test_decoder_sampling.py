@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies
 from parity_attention import DEVICE, numbers
-from parity_decoder import POSITIONS, generation_agrees, gpt, ids_of, probabilities_agree, probs_by_hand
+from parity_decoder import POSITIONS, generation_agrees, gpt, ids_of, lively, probabilities_agree, probs_by_hand
 from properties_decoder import ends_at_eos, leaves_the_model_as_it_was
 
 from shared import transformer as decoder
@@ -109,7 +109,7 @@ def test_with_every_scheme_cached_and_uncached_draw_the_same(positions):
 
 def test_greedy_takes_the_most_probable_of_the_whole_text_each_time():
     for seed in range(3):
-        model, ids = gpt(positions="rotary"), ids_of(3, 4, seed=seed)
+        model, ids = lively(positions="rotary"), ids_of(3, 4, 40, seed)
         for use_cache in (True, False):
             written = model.generate(ids, 8, temperature=0, use_cache=use_cache)
             assert written[:, :4].equal(ids)
@@ -136,6 +136,6 @@ def test_no_new_tokens_and_as_many_as_fit(use_cache):
 
 
 def test_each_text_of_a_batch_is_written_by_itself():
-    model, ids = gpt(), ids_of(3, 4)
+    model, ids = lively(), ids_of(3, 4, 40)
     together = model.generate(ids, 6, temperature=0)
     assert torch.cat([model.generate(ids[row:row + 1], 6, temperature=0) for row in range(3)]).equal(together)
