@@ -7,8 +7,6 @@ import types
 
 import pytest
 
-from shared import transformer
-
 
 @pytest.fixture
 def changed(monkeypatch):
@@ -16,6 +14,8 @@ def changed(monkeypatch):
 
     part: its name, and then: of the parts that import it, in this order; these are made anew, and are searched for names, too.
     """
+    from shared import transformer                          # here: a part may be planted that cannot be imported
+
     def made(name, source):
         module = types.ModuleType(f"shared.transformer.{name}")
         monkeypatch.setitem(sys.modules, module.__name__, module)

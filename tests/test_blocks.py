@@ -13,7 +13,7 @@ from parity_multi_head import PATHS, forced
 
 from shared import counts, properties
 from shared.transformer import (ALiBi, FeedForward, LayerNorm, RMSNorm, RotaryEmbedding, TransformerBlock, block_flops, block_parameters,
-                                causal_mask, record_attention)
+                                causal_mask, make_norm, record_attention)
 
 X = numbers(2, 6, 8).detach()
 KEEP = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=torch.bool, device=DEVICE)
@@ -201,3 +201,23 @@ def test_eps_reaches_every_norm_and_is_theirs_by_default(norm):
 
     assert all_eps(eps=1e-12) == {1e-12}
     assert all_eps() == {1e-5 if norm == "layer" else 1e-6}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_dtypes_that_norms_take_are_those_of_their_docstrings(dtype):
+    x = X.to(dtype)
+    for parameters in {dtype, torch.float32}:
+        assert RMSNorm(8).to(DEVICE, parameters)(x).dtype == dtype
+        if dtype == torch.float64 != parameters:
+            with pytest.raises(RuntimeError, match="mixed dtype|expected scalar type|type"):
+                LayerNorm(8).to(DEVICE, parameters)(x)
+        else:
+            assert LayerNorm(8).to(DEVICE, parameters)(x).dtype == dtype
+
+
+def test_a_new_norm_is_of_the_kind_and_eps_asked_for():
+    assert [repr(make_norm(8, *given)) for given in (("layer",), ("layer", False), ("rms", False), ("layer", True, 0.1), ("rms", True, 0.1))] == [
+        "LayerNorm(8, eps=1e-05, bias=True)", "LayerNorm(8, eps=1e-05, bias=False)", "RMSNorm(8, eps=1e-06)", "LayerNorm(8, eps=0.1, bias=True)",
+        "RMSNorm(8, eps=0.1)"]
+    with pytest.raises(ValueError, match="norm must be one of 'layer', 'rms', got 'batch'"):
+        make_norm(8, "batch")

@@ -36,8 +36,11 @@ def test_a_forward_hook_fires_once_in_every_layer(name, path, training):
         part.register_forward_hook(lambda module, inputs, output, name=layer_name: fired.append(name))
     with forced(path):
         outputs(model, name)
-    assert sorted(fired) == sorted(attentions(model))
-    assert len(fired) == (6 if name == "Transformer" else 2)
+        assert sorted(fired) == sorted(attentions(model))
+        assert len(fired) == (6 if name == "Transformer" else 2)
+        with record_attention(model):
+            outputs(model, name)
+    assert len(fired) == 2 * len(attentions(model))
 
 
 @pytest.mark.parametrize("path", PATHS)
