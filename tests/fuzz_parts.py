@@ -21,6 +21,7 @@ INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {
     "BeamStep": "a tuple that beam_search fills",
     "left_padding_of": "called by a model's forward, on what real_tokens has made", "masked_scores": "called by what has checked its arguments",
+    "continued": "the loop of generate, which has checked its arguments",
     "SequenceClassifier.pool": "called by forward, on what its encoder has checked",
     "merge_pair": INNER, "apply_merges": INNER, "adamw_update": INNER,
     "TrainingLoop": "the half of Trainer that a lesson shows",
@@ -30,7 +31,8 @@ ONE = torch.zeros(1, 1, dtype=torch.int64, device=DEVICE)
 IDS, WORDS, PAIR = ids_of(2, 3), torch.ones(2, 3, 8, device=DEVICE), torch.ones(2, 2, 3, 4, device=DEVICE)
 REAL, MASK = torch.ones(2, 3, dtype=torch.bool, device=DEVICE), torch.ones(3, 3, dtype=torch.bool, device=DEVICE)
 ANY_FLOAT = {"floats": FLOATS}
-GENERATION = {"prompt_ids": IDS, "max_new_tokens": 2, "temperature": 1.0, "top_k": None, "top_p": None, "eos_id": None, "use_cache": True}
+GENERATION = {"prompt_ids": IDS, "max_new_tokens": 2, "temperature": 1.0, "top_k": None, "top_p": None, "eos_id": None, "use_cache": True,
+              "attention_mask": REAL}
 SEARCH = {"source_ids": IDS, "bos_id": 1, "eos_id": 2, "max_new_tokens": 3, "source_mask": None, "use_cache": True}
 HEADS = {"num_heads": ["d_head"], "d_model": ["num_heads", "d_head"], "positions": ["d_head"]}
 STACK = TINY | {"num_layers": 1, "dropout": 0.0, "activation": "gelu", "norm": "layer", "norm_first": True, "positions": "learned",
@@ -207,19 +209,25 @@ CASES = {
         method(lambda: made(parts.TransformerDecoder, **TINY, cross_attention=True)),
         with_(input_ids=IDS, attention_mask=REAL, memory=WORDS, memory_mask=REAL), lambda result, given: shaped(result, *given["input_ids"].shape, 8),
         says={"input_ids": ["tokens", "attention_mask", "memory"], "memory": ["memory_mask"]}),
-    "GPTModel": Case(parts.GPTModel, lambda: {name: value for name, value in STACK.items() if name not in ("norm_first", "pad_id")} | {"tied": True},
+    "GPTModel": Case(parts.GPTModel, lambda: {name: value for name, value in STACK.items() if name != "pad_id"} | {"tied": True},
                      reads(ONE), says=HEADS),
     "GPTModel.forward": Case(method(lambda: made(parts.GPTModel, **TINY)), with_(input_ids=IDS, attention_mask=REAL),
                              lambda result, given: shaped(result, *given["input_ids"].shape, 11), says={"input_ids": ["tokens", "attention_mask"]}),
     "GPTModel.generate": Case(
         method(lambda: made(parts.GPTModel, **TINY), "generate"), with_(**GENERATION),
         lambda result, given: result[:, :-given["max_new_tokens"] or None].equal(given["prompt_ids"]),
-        says={"prompt_ids": ["prompt", "max_seq_len"], "max_new_tokens": ["max_seq_len"]}),
+        says={"prompt_ids": ["prompt", "max_seq_len", "attention_mask"], "max_new_tokens": ["max_seq_len"]}),
+    "GPTModel.new_cache": Case(method(lambda: made(parts.GPTModel, **TINY), "new_cache"), dict, lambda result, given: result.length == 0),
+    "generate": Case(
+        lambda **given: parts.generate(made(parts.GPTModel, **TINY), **given), with_(**GENERATION),
+        lambda result, given: result[:, :-given["max_new_tokens"] or None].equal(given["prompt_ids"]),
+        says={"prompt_ids": ["prompt", "max_seq_len", "attention_mask"], "max_new_tokens": ["max_seq_len"]}),
     "GPTModel.from_pretrained": Case(parts.GPTModel.from_pretrained, with_(folder="missing"), raises=(OSError,)),
     "GPTModel.save_pretrained": Case(method(lambda: made(parts.GPTModel, **TINY), "save_pretrained"), with_(folder="new"), raises=(OSError,)),
     "next_token_probs": Case(
         parts.next_token_probs, with_(logits=torch.ones(2, 11, device=DEVICE), temperature=0.5, top_k=3, top_p=0.5),
-        lambda result, given: not finite(given["logits"]) or bool(((result.sum(-1) - 1).abs() < 0.02).all()), **ANY_FLOAT),
+        lambda result, given: not finite(given["logits"]) or bool(((result.sum(-1) - 1).abs() < 0.02).all()), says={"logits": ["vocab_size"]},
+        **ANY_FLOAT),
     "KeyValueCache": Case(parts.KeyValueCache, with_(num_layers=2), lambda result, given: result.length == result.numbers() == 0),
     "KeyValueCache.numbers": Case(method(functools.partial(parts.KeyValueCache, 1), "numbers"), dict, lambda result, given: result == 0),
     "KeyValueCache.select": Case(method(functools.partial(parts.KeyValueCache, 1), "select"), with_(rows=torch.tensor([0]), memory=True), fixed=("memory",)),

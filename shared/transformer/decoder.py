@@ -96,6 +96,7 @@ class GPTModel(tying.TiedModel):
         return logits
 
     def new_cache(self):
+        """An empty `KeyValueCache` for this model."""
         return KeyValueCache(len(self.decoder.blocks))
 
     generate, save_pretrained = sampling.generate, pretrained.write_gpt2

@@ -49,9 +49,12 @@ def _turned(name, tensor):
 
 
 def write_gpt2(model, folder):
-    """Write a GPTModel as config.json and model.safetensors, both whole or none. What the files cannot hold is refused.
+    """Write into `folder` what transformers' GPT2LMHeadModel reads; each file whole, and none without the other.
 
-    They say what the model *is*: if the output is not the matrix of the words, it is written, whatever options say.
+    The files hold what the model *is*: an output that is not the matrix of the words is written, too, whatever
+    model.options say. Which tokens begin and end a text, as GPT-2's config.json may say, is not kept.
+    Needs the package safetensors. Raises ValueError for an option that GPT-2 does not have, and for a model that was
+    changed by hand so that it is not what its options say.
     """
     from safetensors.torch import save_file
 
@@ -61,9 +64,10 @@ def write_gpt2(model, folder):
         fresh = _class_of(model)(**options)
     refuse.unlike_its_options(model, fresh)
     tied = model.output.weight is model.decoder.embedding.words.weight
-    tensors = {"lm_head.weight" if theirs == "lm_head.weight" else f"transformer.{theirs}":
-               _turned(theirs, torch.cat([ours[name] for name in names])).contiguous()
-               for theirs, names in _names(options["num_layers"], tied).items()}
+    tensors = {}
+    for theirs, names in _names(options["num_layers"], tied).items():
+        prefix = "" if theirs == "lm_head.weight" else "transformer."
+        tensors[prefix + theirs] = _turned(theirs, torch.cat([ours[name] for name in names])).contiguous()
     content = json.dumps(_config(options, tied), indent=1, default=lambda number: number.item()) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     files.write_together({
@@ -91,15 +95,21 @@ def _config(options, tied):
 
 
 def read_gpt2(make, folder):
-    """The model that a folder holds, in eval(): make(**options) with its tensors. What does not fit is refused."""
+    """A folder in GPT-2's format, config.json and model.safetensors (in parts, too) → the model, in eval().
+
+    An output that differs from the matrix of the words is read as one that is not tied, whatever config.json says.
+    Needs the package safetensors. Raises ValueError for another kind of model, and for tensors that are missing, too
+    many or of another shape.
+    """
     folder = pathlib.Path(folder)
-    config, tensors = _read_json(folder / "config.json"), None
-    options = _options(config)
-    tensors = _tensors(folder)
+    config = _read_json(folder / "config.json")
+    options, tensors = _options(config), _tensors(folder)
     tied = config.get("tie_word_embeddings", True) and _is_tied(tensors)
     model = make(**options, tied=tied)
     ours, names = model.state_dict(), _names(options["num_layers"], tied)
-    shapes = {theirs: _turned(theirs, torch.cat([ours[name] for name in mine])).shape for theirs, mine in names.items()}
+    shapes = {}
+    for theirs, mine in names.items():
+        shapes[theirs] = _turned(theirs, torch.cat([ours[name] for name in mine])).shape
     refuse.unlike_their_config(folder, shapes, tensors)
     with torch.no_grad():
         for theirs, mine in names.items():

@@ -450,9 +450,9 @@ def decoding(model, input_ids, attention_mask, memory, memory_mask, cache):
     """Ids, masks, a memory and a cache that fit each other. The values of ids are looked at by the embedding."""
     if not isinstance(input_ids, torch.Tensor) or input_ids.dim() != 2 or input_ids.numel() == 0:
         tokens(model.embedding, input_ids)
-    cached, blocks = 0, model.blocks
+    cached, first = 0, model.blocks[0]
     if cache is not None:
-        key_value_cache(cache, blocks, input_ids)
+        key_value_cache(cache, first.self_attention, len(model.blocks), input_ids.size(0))
         cached = cache.length
     if attention_mask is not None:
         real_mask("attention_mask", attention_mask, (input_ids.size(0), cached + input_ids.size(1)))
@@ -460,31 +460,33 @@ def decoding(model, input_ids, attention_mask, memory, memory_mask, cache):
             cached_part(attention_mask[:, :cached].bool(), cache.real)
     elif model.pad_id is not None and not cached:
         padding_or_start(input_ids, model.pad_id)
-    if memory is not None or memory_mask is not None or blocks[0].cross_attention is not None:
+    if memory is not None or memory_mask is not None or first.cross_attention is not None:
         decoder_memory(model, memory, memory_mask, input_ids.size(0), cache if cached else None)
 
 
-def key_value_cache(cache, blocks, input_ids):
+def key_value_cache(cache, attention, num_layers, B):
     """A cache of this model and of as many texts, in which all layers hold equally many tokens."""
     if not hasattr(cache, "become"):
         raise TypeError(f"cache must be a KeyValueCache, got {type(cache).__name__}")
-    if len(cache.layers) != len(blocks):
-        raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {len(blocks)}")
-    first, length = cache.layers[0].key, cache.length
-    for layers, expected in ((cache.layers, length), (cache.memory, cache.memory[0].length)):
+    if len(cache.layers) != num_layers:
+        raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {num_layers}")
+    for layers in (cache.layers, cache.memory):
+        first = layers[0].key
         for layer in layers:
-            if (0 if layer.key is None else layer.key.size(-2)) != expected:
+            key = layer.key
+            if (key is None) != (first is None) or key is not None and key.size(-2) != first.size(-2):
                 raise ValueError("the layers of the cache must hold equally many tokens, got "
-                                 f"{[layer.length for layer in layers]}: make a new one, layers were filled by hand")
-    if length:
-        attention = blocks[0].self_attention
-        expected = (input_ids.size(0), attention.num_heads, length, attention.d_head)
-        if first.shape != expected:
-            raise ValueError("the cache is of another batch or model: expected keys (B, H, length, d_head) "
-                             f"{expected}, got {tuple(first.shape)}")
-        if cache.real is not None and cache.real.shape != (expected[0], length):
-            raise ValueError(f"cache.real must have shape {(expected[0], length)}, for as many tokens as the layers "
-                             f"hold, got {tuple(cache.real.shape)}")
+                                 f"{[layer.length for layer in layers]}: layers were filled by hand, make a new one")
+    first = cache.layers[0].key
+    if first is None:
+        return
+    expected = (B, attention.num_heads, first.size(-2), attention.d_head)
+    if first.shape != expected:
+        raise ValueError("the cache is of another batch or model: expected keys (B, H, length, d_head) "
+                         f"{expected}, got {tuple(first.shape)}")
+    if cache.real is not None and cache.real.shape != (B, first.size(-2)):
+        raise ValueError(f"cache.real must have shape {(B, first.size(-2))}, for the tokens that the layers hold, got "
+                         f"{tuple(cache.real.shape)}")
 
 
 def cached_part(given, known):
@@ -677,8 +679,8 @@ def bleu(hypotheses, references, max_order, smoothing):
         form = str if isinstance(text, str) else (list, tuple)
         several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
         if not several and not isinstance(given, form):
-            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or "
-                            f"a list of such, got {given!r}")
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, "
+                            f"or a list of such, got {given!r}")
         if not all(one.split() if form is str else one for one in (given if several else [given])):
             raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
         try:
@@ -1274,7 +1276,8 @@ def other_than_gpt2(config, activations, needed):
     """A config.json of another kind of model, or without its sizes."""
     allowed = {"model_type": ("gpt2",), "activation_function": activations, "embd_pdrop": (config["resid_pdrop"],),
                "attn_pdrop": (config["resid_pdrop"],), "tie_word_embeddings": (True, False),
-               "scale_attn_weights": (True,), "add_cross_attention": (False,), "scale_attn_by_inverse_layer_idx": (False,)}
+               "scale_attn_weights": (True,), "add_cross_attention": (False,),
+               "scale_attn_by_inverse_layer_idx": (False,)}
     for name, values in allowed.items():
         if config.get(name, values[0]) not in values:
             raise ValueError(f"config.json has {name}={config[name]!r}; what can be read is "
