@@ -10,9 +10,12 @@ from PIL import Image
 from . import checks
 
 
-def show(figure, alt):
-    """Display a matplotlib `Figure` as a PNG with a text alternative (what a person who cannot see it should know)."""
-    data, metadata = _bundle(figure, alt)
+def show(figure, alt=None):
+    """Display a matplotlib `Figure` as a PNG with a text alternative (what a person who cannot see it should know).
+
+    alt: by default what the function that drew the figure left in `figure.alt`.
+    """
+    data, metadata = _bundle(figure, getattr(figure, "alt", "") if alt is None else alt)
     display(data, raw=True, metadata=metadata)
 
 
