@@ -10,9 +10,9 @@ from parity_decoder import TINY, ids_of
 from torch import nn
 
 import shared.transformer as parts
-from shared.transformer import attention, blocks, decoder, encoder, multi_head, positions, seq2seq, tokenizers, training
+from shared.transformer import attention, blocks, bpe, decoder, encoder, multi_head, positions, seq2seq, text_tokens, training
 
-MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, tokenizers, training)
+MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, text_tokens, bpe, training)
 PUBLIC = [name for module in MODULES for name in public(module, module.__all__)]
 INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {

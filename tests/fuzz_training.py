@@ -59,6 +59,11 @@ def linear(**others):
 SEARCHED = {"source_ids": ["max_seq_len", "tokens", "source_mask"]}
 BATCHES = strategies.sampled_from([None, 3, 0.5, [], [torch.ones(3, 4)] * 2])
 NUMBERS = [0, 1, 2, 3, 7, 2.5, "3", None, math.nan, math.inf]
+LEARNED, MERGED = {"pieces": {"aa": 2, "ab": 1}, "num_merges": 2}, {"merges": [(1, 2)], "special": ["<pad>"], "ids": list(range(258))[::-1]}
+PIECES = {"pieces": strategies.one_of(listed([{"a": 1}]), strategies.dictionaries(strategies.sampled_from(["aa", 3, "é", "\ud800"]),
+                                                                                  strategies.sampled_from(NUMBERS)))}
+MERGES = {"merges": listed([(1, 2), (256, 1), (1, 2, 3), 3, "ab", None, (0.5, 1), [3, 4]]), "special": listed(["<a>", "", 3, None, "<b>"]),
+          "ids": strategies.sampled_from([None, [0], 3, "ab", list(range(258)), [0.5] * 258, [3] * 258])}
 CASES = {
     # --- sequence to sequence
     "Transformer": Case(parts.Transformer, with_(**STACK, target_vocab_size=11, sharing="none", num_decoder_layers=1),
@@ -91,22 +96,22 @@ CASES = {
     # --- tokens
     "pre_tokenize": Case(parts.pre_tokenize, with_(text=TEXT), lambda result, given: "".join(result) == given["text"],
                          kinds={"text": strategies.one_of(strategies.text(), listed(["a"]))}),
-    "learn_merges": Case(parts.learn_merges, with_(pieces={"aa": 2, "ab": 1}, num_merges=2), lambda result, given: len(result) <= given["num_merges"],
-                         kinds={"pieces": strategies.one_of(listed([{"a": 1}]), strategies.dictionaries(strategies.sampled_from(["aa", 3, "é", "\ud800"]),
-                                                                                                        strategies.sampled_from(NUMBERS)))},
+    "learn_merges": Case(parts.learn_merges, with_(**LEARNED), lambda result, given: len(result) <= given["num_merges"], kinds=PIECES,
                          says={"pieces": ["text"]}),
-    "BPETokenizer": Case(parts.BPETokenizer, with_(merges=[(1, 2)], special=["<pad>"]), lambda result, given: result.vocab_size == len(result.tokens),
-                         kinds={"merges": listed([(1, 2), (256, 1), (1, 2, 3), 3, "ab", None, (0.5, 1), [3, 4]]),
-                                "special": listed(["<a>", "", 3, None, "<b>"])},
-                         says={"merges": ["merge"]}),
+    "learn_merges_by_recounting": Case(parts.learn_merges_by_recounting, with_(**LEARNED), lambda result, given: result == parts.learn_merges(**given),
+                                       kinds=PIECES, says={"pieces": ["text"]}),
+    "BytePairVocabulary": Case(parts.BytePairVocabulary, with_(**MERGED), lambda result, given: result.vocab_size == len(result.tokens),
+                               kinds=MERGES, says={"merges": ["merge", "ids"], "special": ["ids"]}),
+    "BytePairVocabulary.decode": Case(method(tokenizer, "decode"), with_(ids=[1, 2, 260], skip_special=False), lambda result, given: isinstance(result, str)),
+    "BytePairVocabulary.readable": Case(method(tokenizer, "readable"), with_(ids=[1, 2, 260]), lambda result, given: len(result) == len(given["ids"])),
+    "BPETokenizer": Case(parts.BPETokenizer, with_(**MERGED), lambda result, given: result.vocab_size == len(result.tokens),
+                         kinds=MERGES, says={"merges": ["merge", "ids"], "special": ["ids"]}),
     "BPETokenizer.train": Case(parts.BPETokenizer.train, with_(texts=[TEXT], vocab_size=270, special=["<pad>"]),
                                lambda result, given: result.vocab_size <= given["vocab_size"],
                                kinds={"texts": listed([TEXT, "", 3, None, "\ud800"]), "special": listed(["<a>", "", 3])}, says={"texts": ["text"]}),
     "BPETokenizer.encode": Case(method(tokenizer, "encode"), with_(text=TEXT + "<pad>", allow_special=True),
                                 lambda result, given: tokenizer().decode(result) == given["text"],
                                 kinds={"text": strategies.one_of(strategies.text(), listed(["a"]))}),
-    "BPETokenizer.decode": Case(method(tokenizer, "decode"), with_(ids=[1, 2, 260], skip_special=False), lambda result, given: isinstance(result, str)),
-    "BPETokenizer.readable": Case(method(tokenizer, "readable"), with_(ids=[1, 2, 260]), lambda result, given: len(result) == len(given["ids"])),
     "BPETokenizer.save": Case(method(tokenizer, "save"), with_(path="tokenizer.json"), raises=(OSError,)),
     "BPETokenizer.load": Case(parts.BPETokenizer.load, with_(path="missing.json"), raises=(OSError,)),
     # --- training

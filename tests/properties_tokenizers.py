@@ -17,6 +17,7 @@ TEXTS = [
     "Zwei Männer üben – größer, “quoted”…", "à côté de l'été", "日本語のテキスト 123", "\u00a0no\u00a0break\u2003wide\u3000",
     "e\u0301 and \u00e9", "½ and ² and Ⅷ and ٣٤, 1½Ⅷ2²", "🙂🙂 👩‍👩‍👧 flags 🇩🇪", "_under_score__", "#$%!? ...!!!  ", "\x00\x01\x7f\x1c\x1d\x85\x0b\x0c",
     "'s's 'sit 't", "a\u200bb\ufeffc", "aaaaaaa aaaa aaa aa", "x" * 300, "नमस्ते दुनिया", "שלום עולם", "mixedЖ9z_Z", "<pad>text<end>",
+    "a\U00031350b \U0001E4D0x 1\U00011F50 \U000323B0y \U0001E5FB2",                                     # of Unicode 15 and 16, and beside them
 ]
 CORPUS = [text for text in TEXTS if "<" not in text] * 2 + ["the cat sat on the mat, the cats sat there", "low lower lowest new newer newest wide wider"] * 3
 
@@ -30,7 +31,10 @@ def words(seed, number=60):
 def library(texts=None, vocab_size=300, path=None):
     """HuggingFace's tokenizer, trained on texts or read from a file."""
     if path:
-        return Tokenizer.from_file(str(path))
+        try:
+            return Tokenizer.from_file(str(path))
+        except Exception as error:                          # that is all that the library says
+            raise AssertionError(f"the library does not read {path}: {error}") from error
     made = Tokenizer(models.BPE())
     made.pre_tokenizer, made.decoder = BYTE_LEVEL, decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -43,14 +47,9 @@ def splits_as_gpt2(parts, texts=TEXTS):
     bare = parts.BPETokenizer()
     assert bare.readable(range_of(bare)) == sorted(pre_tokenizers.ByteLevel.alphabet())
     for text in texts:
-        pieces = parts.pre_tokenize(text)
+        pieces = parts.bpe.pre_tokenize(text)
         assert "".join(pieces) == text
-        assert [shown(parts, piece) for piece in pieces] == [piece for piece, _ in BYTE_LEVEL.pre_tokenize_str(text)], text
-
-
-def shown(parts, text):
-    """A text as GPT-2's files show it."""
-    return "".join(parts._SHOWN[byte] for byte in text.encode("utf-8"))
+        assert [parts.bpe.shown(piece.encode("utf-8")) for piece in pieces] == [piece for piece, _ in BYTE_LEVEL.pre_tokenize_str(text)], text
 
 
 def trains_as_the_library(parts, seeds=range(4)):
@@ -66,9 +65,9 @@ def range_of(tokenizer):
 
 
 def learned_by_the_definition(parts, seeds=range(4)):
-    """Assert that merges are those of the definition, all pairs counted anew each time."""
+    """Assert that merges are those of the definition, all pairs counted anew each time, learned fast or not."""
     for seed in seeds:
-        pieces = collections.Counter(parts.pre_tokenize(words(seed)))
+        pieces = collections.Counter(parts.bpe.pre_tokenize(words(seed)))
         split, expected = [(parts.BPETokenizer().encode(piece).tolist(), count) for piece, count in pieces.items()], []
         for new in range(256, 306):
             counts = collections.Counter()
@@ -77,7 +76,7 @@ def learned_by_the_definition(parts, seeds=range(4)):
                     counts[pair] += count
             expected.append(min(counts, key=lambda pair: (-counts[pair], pair)))
             split = [(replaced(word, expected[-1], new), count) for word, count in split]
-        assert parts.learn_merges(pieces, 50) == expected
+        assert parts.bpe.learn_merges(pieces, 50) == expected == parts.learn_merges_by_recounting(pieces, 50)
 
 
 def replaced(word, pair, new):
@@ -95,7 +94,8 @@ def encodes_as_the_library(parts, folder):
     made.save(folder / "tokenizer.json")
     theirs = library(path=folder / "tokenizer.json")
     assert [path.name for path in folder.iterdir()] == ["tokenizer.json"]
-    for text in [*TEXTS, *(words(seed) for seed in range(3)), "unseen Wörter and <pad><end>", "<pad><pad><pad>", "a<end> b"]:
+    unbroken = words(4, 40).replace(" ", "")                # one long piece
+    for text in [*TEXTS, unbroken, *(words(seed) for seed in range(3)), "unseen Wörter and <pad><end>", "<pad><pad><pad>", "a<end> b"]:
         ids = made.encode(text, allow_special=True)
         assert ids.dtype == torch.int64 and ids.dim() == 1
         assert ids.tolist() == theirs.encode(text).ids, text
@@ -107,6 +107,32 @@ def encodes_as_the_library(parts, folder):
         assert made.decode(torch.tensor(ids, dtype=torch.int64), skip_special=True) == theirs.decode(ids)
     back = parts.BPETokenizer.load(folder / "tokenizer.json")
     assert (back.merges, back.tokens, back.special, back.vocab_size) == (made.merges, made.tokens, made.special, 420)
+
+
+def merges_long_lists_as_short_ones(parts, seeds=range(30)):
+    """Assert that the queue merges what the lesson's function does."""
+    for seed in seeds:
+        draw = random.Random(seed)
+        made = parts.BPETokenizer.train(words(seed), 300)._piece_ids.made
+        ids = [draw.choice(parts.bpe.byte_ids("abcde")) for _ in range(draw.randrange(60))]
+        assert parts.bpe.apply_merges_in_long(ids, made) == parts.apply_merges(ids, made)
+
+
+def numbers_tokens_as_a_file_does(parts, folder):
+    """Assert that any order of the ids in a file is read and written, with the library's ids."""
+    made = parts.BPETokenizer.train(CORPUS, 330, SPECIAL)
+    ids = list(range(330))
+    random.Random(0).shuffle(ids)
+    for order in (ids, list(range(3, 330)) + [0, 1, 2]):    # any; special tokens first
+        other = parts.BPETokenizer(made.merges, list(made.special), order)
+        other.save(folder / "tokenizer.json")
+        theirs, back = library(path=folder / "tokenizer.json"), parts.BPETokenizer.load(folder / "tokenizer.json")
+        assert back.tokens == other.tokens and back.special == other.special
+        for text in TEXTS:
+            expected = [order[number] for number in made.encode(text, allow_special=True).tolist()]
+            assert other.encode(text, allow_special=True).tolist() == expected == theirs.encode(text).ids
+            assert back.encode(text, allow_special=True).tolist() == expected
+            assert back.decode(expected) == text and back.decode(expected, skip_special=True) == theirs.decode(expected)
 
 
 def round_trips(parts, texts=TEXTS):
@@ -140,12 +166,25 @@ def stops_where_nothing_is_left(parts):
     assert parts.BPETokenizer([(64, 65), (65, 66), (64, 257)]).encode("abc bc").tolist() == [256, 66, 220, 257]        # the first merge first
 
 
+def tokens_are_characters(parts, text="to be or not to BE – ‘that’ is 1 question…\n\t"):
+    """Assert that ids are positions among the sorted characters, that texts come back, and that unknown characters are named."""
+    tokenizer = parts.CharTokenizer(text)
+    assert tokenizer.characters == "".join(sorted(set(text))) and tokenizer.vocab_size == len(set(text))
+    assert tokenizer.encode(text).tolist() == [tokenizer.characters.index(character) for character in text]
+    assert tokenizer.decode(tokenizer.encode(text)) == tokenizer.decode(tokenizer.encode(text).tolist()) == text
+    with pytest.raises(ValueError, match="'z' at position 2"):
+        tokenizer.encode("toz")
+
+
 def compare(parts, folder):
     """Assert everything above."""
+    tokens_are_characters(parts)
     splits_as_gpt2(parts)
     learned_by_the_definition(parts, range(2))
     trains_as_the_library(parts, range(2))
+    merges_long_lists_as_short_ones(parts, range(6))
     encodes_as_the_library(parts, folder)
+    numbers_tokens_as_a_file_does(parts, folder)
     round_trips(parts)
     special_tokens_are_no_text(parts)
     stops_where_nothing_is_left(parts)

@@ -8,7 +8,7 @@ from parity_attention import DEVICE
 from parity_decoder import TINY, gpt, ids_of
 from refusals import refused
 
-from shared.transformer import CharTokenizer, GPTModel, KeyValueCache, TransformerDecoder, next_token_probs
+from shared.transformer import GPTModel, KeyValueCache, TransformerDecoder, next_token_probs
 
 IDS = ids_of(2, 5)
 SHAPE = "must have shape (B, T) with at least one token, got "
@@ -180,27 +180,6 @@ def test_probabilities_refuse_options(options, error, message):
 ])
 def test_probabilities_refuse_logits(logits, error, message):
     refused(error, message, lambda: next_token_probs(logits, temperature=0))
-
-
-# --- characters
-
-@pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda: CharTokenizer(""), ValueError, "text must have at least one character"),
-    (lambda: CharTokenizer(["a"]), TypeError, "text must be a str, got list"),
-    (lambda: CharTokenizer("abc").encode("abxc"), ValueError, "'x' at place 2 is not one of the 3 characters 'abc'"),
-    (lambda: CharTokenizer("abc").encode("ABC"), ValueError, "'A' at place 0"),
-    (lambda: CharTokenizer("abc").encode("ab\n"), ValueError, "'\\n' at place 2"),
-    (lambda: CharTokenizer("abc").encode(3), TypeError, "text must be a str, got int"),
-    (lambda: CharTokenizer("abc").encode(None), TypeError, "text must be a str, got NoneType"),
-    (lambda: CharTokenizer("abc").decode([0, 3]), ValueError, "numbers from 0 to 2, got 3"),
-    (lambda: CharTokenizer("abc").decode([-1]), ValueError, "numbers from 0 to 2, got -1"),
-    (lambda: CharTokenizer("abc").decode(torch.tensor([1.0])), ValueError, "numbers from 0 to 2, got 1.0"),
-    (lambda: CharTokenizer("abc").decode(torch.tensor([[0, 1]])), ValueError, "numbers from 0 to 2, got [0, 1]"),
-    (lambda: CharTokenizer("abc").decode(torch.tensor(1)), TypeError, "ids must be a tensor or a list of shape (T,), got tensor(1)"),
-    (lambda: CharTokenizer("abc").decode("ab"), TypeError, "ids must be a tensor or a list of shape (T,), got 'ab'"),
-])
-def test_tokenizers_refuse(call, error, message):
-    refused(error, message, call)
 
 
 # --- saving

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings, strategies
 from parity_attention import DEVICE, numbers
 from parity_decoder import POSITIONS, generation_agrees, gpt, ids_of, probabilities_agree, probs_by_hand
-from properties_decoder import ends_at_eos, leaves_the_model_as_it_was, tokens_are_characters
+from properties_decoder import ends_at_eos, leaves_the_model_as_it_was
 
-from shared.transformer import CharTokenizer, decoder, next_token_probs
+from shared.transformer import decoder, next_token_probs
 
 FIXED = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
@@ -138,25 +138,3 @@ def test_each_text_of_a_batch_is_written_by_itself():
     model, ids = gpt(), ids_of(3, 4)
     together = model.generate(ids, 6, temperature=0)
     assert torch.cat([model.generate(ids[row:row + 1], 6, temperature=0) for row in range(3)]).equal(together)
-
-
-# --- characters
-
-def test_tokens_are_characters():
-    tokens_are_characters(decoder)
-
-
-@FIXED
-@given(vocabulary=strategies.text(min_size=1, max_size=12), data=strategies.data())
-def test_any_text_of_known_characters_comes_back(vocabulary, data):
-    tokenizer = CharTokenizer(vocabulary)
-    text = data.draw(strategies.text(strategies.sampled_from(vocabulary), max_size=30))
-    ids = tokenizer.encode(text)
-    assert ids.dtype == torch.int64 and ids.shape == (len(text),)
-    assert tokenizer.decode(ids) == tokenizer.decode(ids.tolist()) == text
-    assert tokenizer.decode(torch.arange(tokenizer.vocab_size)) == tokenizer.characters == "".join(sorted(set(vocabulary)))
-
-
-def test_an_empty_text_has_no_tokens():
-    assert CharTokenizer("ab").encode("").tolist() == [] and CharTokenizer("ab").decode([]) == ""
-    assert CharTokenizer("ab").decode(torch.zeros(0, dtype=torch.int64)) == ""

@@ -12,6 +12,7 @@ from .embedding import *  # noqa: F403
 from .encoder import *  # noqa: F403
 from .tagging import *  # noqa: F403
 from .decoder import *  # noqa: F403
+from .text_tokens import *  # noqa: F403
 from .seq2seq import *  # noqa: F403
-from .tokenizers import *  # noqa: F403
 from .training import *  # noqa: F403
+from .bpe import *  # noqa: F403

@@ -39,8 +39,8 @@ class SinusoidalPositionalEncoding(nn.Module):
     """Adds sinusoids to the words, a fixed vector for each position (Vaswani 2017, §3.5).
 
     max_seq_len: the number of positions.   base, layout: as in `sinusoids`.
-    stretch: positions are divided by it.   There are no parameters, and no table is stored:
-    what is computed where it is needed cannot be rounded, moved or lost with the module.
+    stretch: positions are divided by it.   There are no parameters. The table is a plain
+    attribute in full precision: what moves, casts or loads the module does not touch it.
     """
 
     def __init__(self, d_model, max_seq_len=1024, base=10000.0, layout="interleaved",
@@ -49,7 +49,8 @@ class SinusoidalPositionalEncoding(nn.Module):
         refuse.sizes(d_model=d_model, max_seq_len=max_seq_len)
         refuse.frequencies(base, layout, stretch)
         self.d_model, self.max_seq_len = d_model, max_seq_len
-        self.base, self.layout, self.stretch = base, layout, stretch
+        positions = torch.arange(max_seq_len, dtype=torch.float64, device="cpu") / stretch
+        self._table = sinusoids(positions, d_model, base, layout)       # (max_seq_len, d_model)
 
     def forward(self, x, offset=0, left_padding=None):
         """x (..., T, d_model) → x plus the encodings of positions offset … offset + T - 1.
@@ -58,19 +59,14 @@ class SinusoidalPositionalEncoding(nn.Module):
         """
         refuse.added_positions(self, x, offset, left_padding)
         if left_padding is None:
-            return x + self.rows(offset, offset + x.size(-2), x.device).to(x.dtype)
-        table = self.rows(0, offset + x.size(-2), x.device).to(x.dtype)
-        return x + table[_positions(x, offset, left_padding)]
-
-    def rows(self, start, end, device=None):
-        """The encodings of positions start … end - 1, (end - start, d_model)."""
-        positions = torch.arange(start, end, dtype=torch.float64, device="cpu") / self.stretch
-        return sinusoids(positions, self.d_model, self.base, self.layout).to(device)
+            return x + self._table[offset:offset + x.size(-2)].to(x)
+        rows = self._table[:offset + x.size(-2)].to(x)
+        return x + rows[_positions(x, offset, left_padding)]
 
     @property
     def table(self):
         """The encodings of all positions, (max_seq_len, d_model)."""
-        return self.rows(0, self.max_seq_len, torch.get_default_device())
+        return self._table.to(torch.get_default_device())
 
 
 def _positions(x, offset, left_padding=None):
@@ -198,21 +194,21 @@ class ALiBi(nn.Module):
         super().__init__()
         refuse.sizes(num_heads=num_heads)
         self.num_heads = num_heads
+        power = 2 ** int(math.log2(num_heads))
+        slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
+        slopes += [2 ** (-4 * (2 * h + 1) / power) for h in range(num_heads - power)]
+        self._slopes = torch.tensor(slopes, device="cpu")
 
     @property
     def slopes(self):
-        """One for each head, (num_heads,), in the default dtype and on the default
-        device."""
-        power = 2 ** int(math.log2(self.num_heads))
-        slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
-        slopes += [2 ** (-4 * (2 * h + 1) / power) for h in range(self.num_heads - power)]
-        return torch.tensor(slopes)
+        """One for each head, (num_heads,)."""
+        return self._slopes.to(torch.get_default_device())
 
     def forward(self, query, key, mask=None):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less
         the penalty."""
         refuse.scheme(query, key, mask, self.num_heads)
-        slopes = self.slopes.to(query.device)
+        slopes = self._slopes.to(query.device)
         distance = _offsets(query, key).abs().to(slopes.dtype)
         return query, key, _with_bias(-slopes[:, None, None] * distance[None, None], mask)
 

@@ -105,9 +105,4 @@ MISTAKES = (
     Mistake("the first part alone is read", "load_file(part)", "load_file(parts[0])"),
     Mistake("a tiny temperature divides 0 by 0", "torch.where(below == 0, below, below / temperature)", "below / temperature"),
     Mistake("files are written where they stand", 'folder / f".{name}.half"', "folder / name"),
-    Mistake("unknown characters become the first", "for place, character in enumerate(text):",
-            "text = [character if character in self._ids else self.characters[0] for character in text]\n"
-            "        for place, character in enumerate(text):"),
-    Mistake("decoded characters not joined", 'return "".join(self.characters[number] for number in numbers)',
-            "return [self.characters[number] for number in numbers]"),
 )

@@ -1,14 +1,14 @@
-"""Every known mistake in byte-pair encoding, planted into the exported part: the comparison rejects each one."""
+"""Every known mistake in a lesson's tokenizers, planted into the exported part: the comparison rejects each one."""
 
 import pathlib
 
 import pytest
 from properties_tokenizers import compare
 
-from shared.transformer import tokenizers
-from tests.mistakes.tokenizers import MISTAKES
+from shared.transformer import text_tokens
+from tests.mistakes.text_tokens import MISTAKES
 
-SOURCE = pathlib.Path(tokenizers.__file__).read_text(encoding="utf-8")
+SOURCE = pathlib.Path(text_tokens.__file__).read_text(encoding="utf-8")
 
 
 def test_without_a_mistake_the_comparison_accepts(changed, tmp_path):
