@@ -26,7 +26,7 @@ def who_purred(tokens=SENTENCE, asks=4, found=1):
             style = {"color": VALUE, "lw": 3} if k == found else {"color": FAINT, "lw": 1}
             d.ax.add_patch(FancyArrowPatch((x, low + 0.26), (middles[asks], low + 0.26), arrowstyle="-|>",
                                            connectionstyle=f"arc3,rad={-bend}", mutation_scale=13, shrinkA=0, shrinkB=0, **style))
-    d.text((middles[asks] + middles[found]) / 2, 1.95, "an animal", size=9.5, colour=VALUE, weight="bold")
+    d.text((middles[asks] + middles[found]) / 2, 1.28, "an animal", size=9.5, colour=VALUE, weight="bold")
     d.text(middles[asks], 0.12, "who is meant?", size=9, colour=QUERY)
     d.figure.alt = ("The six words of the sentence in a row. Arrows lead from all other words to the word it; "
                     "the one from cat is thick and brings: an animal.")
