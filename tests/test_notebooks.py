@@ -120,8 +120,8 @@ VIOLATIONS = {
     "exercise done": (hygiene.exercises_attempted, lambda notebook: notebook.cells[3].outputs[0].update(text="✓ 1.1 a weight: correct\n")),
     "hint": (hygiene.exercises_attempted, source(1, "hint('1.1')")),
     "solution": (hygiene.exercises_attempted, source(1, "x = 1; solution('1.1')")),
-    "too few claims": (hygiene.number_of_claims, source(2, "disclaim(1)\n" + "claim(1)\n" * 7)),
-    "too many claims": (hygiene.number_of_claims, source(2, "claim(1)\n" * 16)),
+    "too few claims": (hygiene.number_of_claims, source(2, "disclaim(1)\n" + "claim(1)\n" * 4)),
+    "too many claims": (hygiene.number_of_claims, source(2, "claim(1)\n" * 13)),
 }
 
 
