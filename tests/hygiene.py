@@ -6,7 +6,7 @@ import re
 import statistics
 
 LARGEST = 1_500_000                             # bytes of a file
-CORE_CELLS, CORE_WORDS = 50, 5_000
+CORE_CELLS, CORE_WORDS = 60, 5_000
 MEDIAN_LINES, MOST_LINES = 10, 30               # of a code cell: the median, and nine cells in ten
 CLAIMS = range(5, 13)                           # of the core
 WIDGET = "application/vnd.jupyter.widget"

@@ -6,20 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from ..transformer import causal_mask, scaled_dot_product_attention
-from . import Exercise, Mistake
+from . import Exercise, Mistake, replies_01
 from .draw import drawn, normal, of_trial
-
-
-# 1.1 ------------------------------------------------------------------------------------------------------------------
-def _tell_average(observed, expected, place):
-    answer = observed.item()
-    if not 4 <= answer <= 16:
-        why = "an average of 8, 4 and 16 lies between the smallest and the largest of them, whatever the weights"
-    elif answer < 28 / 3:
-        why = "the value 16 has the largest score, so the output lies above the plain average of the three values"
-    else:
-        why = "the weights are not in the right proportion yet: the score ln 2 must give exactly twice the weight of the score 0"
-    return f"{answer:g} is not right: {why}. hint(\"1.1\") helps"
 
 
 # 1.2 ------------------------------------------------------------------------------------------------------------------
@@ -41,17 +29,6 @@ def _weights_after_the_first(answer, n):
     if query.dim() != 2 or len(query) != n or query.shape != key.shape:
         raise ValueError(f"for n = {n} the query has shape {tuple(query.shape)} and the key {tuple(key.shape)}, expected ({n}, d_k) twice")
     return (query @ key.T).float().softmax(dim=-1)[1:]
-
-
-def _tell_weight(observed, expected, place):
-    wrong = ((observed - expected).abs() > 0.01).any(dim=1)
-    token = int(wrong.int().argmax()) + 1                       # the first that fails, counted from 0
-    found, n = int(observed[token - 1].argmax()), observed.shape[1]
-    if found == token - 1:
-        return (f"for n = {n}, every token should give the previous one at least 0.99; token {token} gives it "
-                f"{observed[token - 1, found]:.2f}. Make the gaps between its scores larger")
-    return (f"for n = {n}, counted from 0, token {token} attends mostly to token {found}, and should to token {token - 1}. "
-            "If it is always the last: long keys win every dot product")
 
 
 # 1.3 ------------------------------------------------------------------------------------------------------------------
@@ -83,28 +60,11 @@ def _deviation_and_dependence(answer, query, key):
     return torch.stack([scores.std(), *changes, (scores.sum(dim=-1) - 1).abs().mean().clamp(max=1)])
 
 
-def _tell_deviation(observed, expected, place):
-    measured = f"{observed[place]:.3g}"
-    return (f"if queries have a standard deviation of 3 and keys one of 0.1, the scores have one of {measured}; it should be 1",
-            f"a key ten times as long changes its own score by {measured} or more; its length should not count",
-            f"a score changes by {measured} or more if *other* keys become longer; it may depend on its own pair alone",
-            f"queries ten times as long change a score by {measured} or more; their length should not count",
-            "each row sums to 1: return the scores, before the softmax")[place[0]]
-
-
 # 1.4 ------------------------------------------------------------------------------------------------------------------
 def window_mask(n, width):
     query = torch.arange(n)[:, None]            # (n, 1)
     key = torch.arange(n)[None, :]              # (1, n)
     return (key <= query) & (key > query - width)
-
-
-def _tell_mask(observed, expected, place):
-    query, key = place
-    when = "in the future" if key > query else "itself" if key == query else f"{query - key} back"
-    does, should = ("may" if mask[place] else "may not" for mask in (observed, expected))
-    n, width = len(expected), int(expected.sum(dim=1).max())
-    return f"for n = {n} and width = {width}, your query {query} {does} look at key {key} ({when}); it {should}"
 
 
 def _length_and_width(generator):
@@ -133,16 +93,6 @@ def _zeroes_after_the_softmax(query, key, value):
     return (query @ key.T / math.sqrt(query.size(-1))).softmax(dim=-1).tril() @ value
 
 
-def _tell_output(observed, expected, place):
-    wrong = ((observed - expected).abs() > 1e-4 * expected.abs().clamp(min=1)).any(dim=1)
-    token, n = int(wrong.int().argmax()) + 1, len(expected)
-    if token == 1:
-        return (f"for n = {n}, the first token already gets a wrong output. It may see only itself, so its output must be its own "
-                "value: look at the first row of your mask, and at what is done to the weights after the softmax")
-    return (f"for n = {n}, token {token} is the first with a wrong output. The first token sees only itself and is right, so what differs "
-            "is how a row shares its weight: which keys are open, and by what the scores are divided")
-
-
 def _query_key_value(generator):
     n, d_k, d_v = of_trial(generator, (7, 20, 4), (11, 16, 6), (5, 32, 3), (9, 2, 10), (6, 24, 1))
     return normal(generator, n, d_k), normal(generator, n, d_k), normal(generator, n, d_v)
@@ -155,7 +105,7 @@ EXERCISES = {
         worked="e to the power of 0, ln 2 and ln 5 is 1, 2 and 5. They sum to 8, so the weights are 1/8, 2/8 and 5/8,\n"
                "and the output is 8/8 + 2·4/8 + 5·16/8 = 1 + 1 + 10 = 12.",
         tolerance=0.01,
-        tell=_tell_average,
+        tell=replies_01.average,
         hints=("The softmax takes the exponential of each score: what is e to the power of ln 5?",
                "The three exponentials are 1, 2 and 5. Divide each by their sum.",
                "The weights are 1/8, 2/8 and 5/8. The output is the average of the values with these weights."),
@@ -176,7 +126,7 @@ EXERCISES = {
         inputs=_length,
         observe=_weights_after_the_first,
         tolerance=0.01,
-        tell=_tell_weight,
+        tell=replies_01.weight,
         hints=("Describe each position by a one-hot vector: torch.eye(n) has one a row. When is the dot product of two of them 1?",
                "Let the query of token t be one-hot number t. Which token's key must be one-hot number t, too?",
                "Token s must answer to number s + 1: shift the columns of torch.eye(n) by one. Then make the scores large."),
@@ -195,7 +145,7 @@ EXERCISES = {
         inputs=_query_and_key,
         observe=_deviation_and_dependence,
         tolerance=0.05,
-        tell=_tell_deviation,
+        tell=replies_01.standard_deviation,
         hints=("Give every query and every key the same length first: F.normalize(x, dim=-1) makes it 1.",
                "The dot product of two random vectors of length 1 in d_k dimensions has standard deviation 1/√d_k.",
                "So multiply by √d_k, where the usual formula divides."),
@@ -218,7 +168,7 @@ EXERCISES = {
         title="a causal window",
         reference=window_mask,
         inputs=_length_and_width,
-        tell=_tell_mask,
+        tell=replies_01.mask,
         hints=("Start from the causal mask, torch.ones(n, n, dtype=torch.bool).tril(): which of its entries are too far back?",
                "Write query positions as a column, torch.arange(n)[:, None], key positions as a row, and compare them.",
                "Two conditions, joined by &: key <= query, and key > query - width."),
@@ -242,7 +192,7 @@ EXERCISES = {
         title="find two bugs from their symptoms",
         reference=repaired,
         inputs=_query_key_value,
-        tell=_tell_output,
+        tell=replies_01.output,
         hints=("Symptom 1: a loss too good to be true. What can the first token see? Print the mask.",
                "Symptom 2: something depends on the *length* that should depend on the *width*.",
                "tril instead of triu, and √d_k, the size of the last axis, instead of √n."),
