@@ -40,7 +40,6 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "figures.masks": lambda n: figures.masks({"causal": MASK, "none": n(3, 3) > 0.5}, WORDS),
     "sketches.query_among_keys": lambda n: sketches.query_among_keys(n(2), n(3, 2), WORDS, n(3)),
     "sketches.paths": lambda n: sketches.paths(WORDS),
-    "sketches.softmax_rows": lambda n: sketches.softmax_rows({"4": (n(5, 13), n(5, 13)), "64": (n(5, 13), n(5, 13))}),
     "sketches.split_and_merge": lambda n: sketches.split_and_merge(8, 2, WORDS),
     "sketches.clock_hands": lambda n: sketches.clock_hands(n(3, 4)),
     "sketches.encodings": lambda n: sketches.encodings({"one": n(6, 4), "two": n(6, 4)}),
