@@ -14,6 +14,7 @@ import torch.distributed
 from IPython.display import display, update_display
 
 from . import checks, fit
+from .transformer import files
 
 
 def _first_process():
@@ -26,8 +27,8 @@ class Progress:
     def __init__(self, steps):
         self.line = fit.Progress(steps)
 
-    def __call__(self, trainer, told):
-        self.line(told["step"], told["loss"])
+    def __call__(self, trainer, report):
+        self.line(report["step"], report["loss"])
 
 
 class CSVLog:
@@ -41,14 +42,14 @@ class CSVLog:
         self.path, self.names, self.start = pathlib.Path(path), tuple(names), None
         self.columns = ("step", "loss", "tokens", "norm", "lr", "seconds", *(f"evaluated {name}" for name in self.names))
 
-    def __call__(self, trainer, told):
+    def __call__(self, trainer, report):
         if not _first_process():
             return
         if self.start is None:
             self.start = time.perf_counter()
-            self._begin(told["step"])
-        evaluated = told.get("evaluated", {})
-        row = told | {"seconds": round(time.perf_counter() - self.start, 3)}
+            self._begin(report["step"])
+        evaluated = report.get("evaluated", {})
+        row = report | {"seconds": round(time.perf_counter() - self.start, 3)}
         row |= {f"evaluated {name}": evaluated[name] for name in self.names if name in evaluated}
         with open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow([row.get(column, "") for column in self.columns])
@@ -57,12 +58,13 @@ class CSVLog:
         """Keep the whole rows of earlier steps, if there are any, and write them with the header."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         kept = [row for row in read_log(self.path) if row["step"] < step] if self.path.exists() else []
-        half = self.path.with_name(f".{self.path.name}.half")
-        with open(half, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.columns)
-            writer.writerows([row.get(column, "") for column in self.columns] for row in kept)
-        os.replace(half, self.path)
+
+        def write(half):
+            with open(half, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(self.columns)
+                writer.writerows([row.get(column, "") for column in self.columns] for row in kept)
+        files.write_whole(self.path, write)
 
 
 def read_log(path):
@@ -88,12 +90,12 @@ class LiveCurve:
         self.steps, self.every, self.floor, self.title, self.alt = steps, every or max(1, steps // 20), floor, title, alt
         self.losses, self.evaluated, self.handle = [], [], None
 
-    def __call__(self, trainer, told):
-        self.losses.append((told["step"], told["loss"]))
-        if "loss" in told.get("evaluated", {}):
-            self.evaluated.append((told["step"], told["evaluated"]["loss"]))
-        if _first_process() and (self.handle is None or told["step"] % self.every == 0 or told["step"] == self.steps):
-            self._show(last=told["step"] == self.steps)
+    def __call__(self, trainer, report):
+        self.losses.append((report["step"], report["loss"]))
+        if "loss" in report.get("evaluated", {}):
+            self.evaluated.append((report["step"], report["evaluated"]["loss"]))
+        if _first_process() and (self.handle is None or report["step"] % self.every == 0 or report["step"] == self.steps):
+            self._show(last=report["step"] == self.steps)
 
     def draw(self):
         """The picture, a matplotlib Figure."""
@@ -129,11 +131,11 @@ class Samples:
         checks.whole("every", every)
         self.write, self.every, self.tell, self.texts = write, every, tell, []
 
-    def __call__(self, trainer, told):
-        if told["step"] % self.every == 0:
-            self.texts.append((told["step"], trainer.ask(self.write)))
+    def __call__(self, trainer, report):
+        if report["step"] % self.every == 0:
+            self.texts.append((report["step"], trainer.evaluate_untraced(self.write)))
             if self.tell and _first_process():
-                self.tell(f"step {told['step']}: {self.texts[-1][1]}")
+                self.tell(f"step {report['step']}: {self.texts[-1][1]}")
 
     def state_dict(self):
         """What a checkpoint keeps."""
@@ -155,12 +157,12 @@ class EarlyStopping:
         self.patience, self.name = patience, name
         self.best, self.waited = math.inf, 0
 
-    def __call__(self, trainer, told):
-        if "evaluated" not in told:
+    def __call__(self, trainer, report):
+        if "evaluated" not in report:
             return
-        if self.name not in told["evaluated"]:
-            raise ValueError(f"early stopping watches {self.name!r}, evaluated were {', '.join(told['evaluated'])}")
-        value = told["evaluated"][self.name]
+        if self.name not in report["evaluated"]:
+            raise ValueError(f"early stopping watches {self.name!r}, evaluated were {', '.join(report['evaluated'])}")
+        value = report["evaluated"][self.name]
         if value < self.best:                               # NaN is not
             self.best, self.waited = value, 0
         else:

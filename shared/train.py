@@ -126,7 +126,7 @@ def run(options, rank):
         model.to(device), AdamW(decay_groups(model, 0.1), lr=options.lr, betas=(0.9, 0.98)), loss, batches,
         schedule=lambda step: warmup_cosine(step, options.warmup, max(options.steps, options.warmup)), accumulate=options.accumulate, max_norm=1.0,
         precision=options.precision, evaluate=lambda model: {"loss": mean_loss(model, held_out(), loss)}, evaluate_every=options.every,
-        folder=options.folder, save_every=options.every, callbacks=[callbacks.CSVLog(options.folder / "log.csv"), _tell(rank)], compile=options.compile)
+        folder=options.folder, save_every=options.every, callbacks=[callbacks.CSVLog(options.folder / "log.csv"), _print(rank)], compile=options.compile)
     torch.manual_seed(options.seed + rank)                  # dropout: each process its own
     done = trainer.resume()
     if rank == 0:
@@ -135,11 +135,11 @@ def run(options, rank):
     return trainer
 
 
-def _tell(rank):
-    def tell(trainer, told):
-        if rank == 0 and "evaluated" in told:
-            print(f"step {told['step']}: loss {told['loss']:.4f}, evaluated {told['evaluated']['loss']:.4f}", flush=True)
-    return tell
+def _print(rank):
+    def printed(trainer, report):
+        if rank == 0 and "evaluated" in report:
+            print(f"step {report['step']}: loss {report['loss']:.4f}, evaluated {report['evaluated']['loss']:.4f}", flush=True)
+    return printed
 
 
 def main(words=None):

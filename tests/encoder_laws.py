@@ -100,7 +100,7 @@ class Given(nn.Module):
         super().__init__()
         self.words = words
 
-    def forward(self, x, segment_ids=None):
+    def forward(self, x, segment_ids=None, left_padding=None):
         return x
 
 

@@ -1,7 +1,9 @@
 """The cases of the fuzzer for all that `shared.transformer` exports: see `fuzzing`."""
 
 import functools
+import importlib
 import math
+import pkgutil
 
 import torch
 from fuzzing import DEVICE, FLOATS, Case, anything, finite, public, shaped, tensors
@@ -10,15 +12,18 @@ from parity_decoder import TINY, ids_of
 from torch import nn
 
 import shared.transformer as parts
-from shared.transformer import attention, blocks, bpe, decoder, encoder, multi_head, positions, seq2seq, text_tokens, training
 
-MODULES = (attention, multi_head, positions, blocks, encoder, decoder, seq2seq, text_tokens, bpe, training)
+MODULES = tuple(importlib.import_module(f"shared.transformer.{module.name}") for module in pkgutil.iter_modules(parts.__path__))
+MODULES = tuple(module for module in MODULES if hasattr(module, "__all__"))         # found, so that a new part is noticed
 PUBLIC = [name for module in MODULES for name in public(module, module.__all__)]
+PUBLIC += ["MultiHeadAttention.get_attention_maps"] + [f"Trainer.{name}" for name in ("train", "evaluate_untraced", "save", "resume")]         # of its bases
 INNER = "called for every word or parameter, by what has checked its arguments"
 LEFT_OUT = {
     "BeamStep": "a tuple that beam_search fills",
+    "left_padding_of": "called by a model's forward, on what real_tokens has made", "masked_scores": "called by what has checked its arguments",
     "SequenceClassifier.pool": "called by forward, on what its encoder has checked",
     "merge_pair": INNER, "apply_merges": INNER, "adamw_update": INNER,
+    "TrainingLoop": "the half of Trainer that a lesson shows",
     "random_states": "takes the learner's own sources of random numbers", "restore_random_states": "takes what random_states gave",
 }
 ONE = torch.zeros(1, 1, dtype=torch.int64, device=DEVICE)
@@ -100,10 +105,10 @@ CASES = {
         lambda result, given: shaped(result.to(DEVICE)(torch.ones(2, 3, given["d_model"], device=DEVICE))[0], 2, 3, given["d_model"])),
     "MultiHeadAttention.forward": Case(
         method(lambda: made(parts.MultiHeadAttention, 8, 2)),
-        with_(query=WORDS, key=WORDS, value=WORDS, mask=MASK, need_weights=True, average_weights=True),
+        with_(query=WORDS, key=WORDS, value=WORDS, mask=MASK, need_weights=True, average_weights=True, is_causal=True),
         lambda result, given: result[0].shape == given["query"].shape),
     "MultiHeadAttention.get_attention_maps": Case(
-        method(lambda: made(parts.MultiHeadAttention, 8, 2), "get_attention_maps"), with_(query=WORDS, key=WORDS, mask=MASK),
+        method(lambda: made(parts.MultiHeadAttention, 8, 2), "get_attention_maps"), with_(query=WORDS, key=WORDS, value=WORDS, mask=MASK),
         lambda result, given: result.shape[1:3] == (2, given["query"].size(1)), says={"key": ["value"]}),
     "record_attention": Case(lambda model: parts.record_attention(model).__enter__(), lambda: {"model": made(parts.MultiHeadAttention, 8, 2)},
                              lambda result, given: result == {"": []}),
@@ -113,12 +118,12 @@ CASES = {
     "SinusoidalPositionalEncoding": Case(
         parts.SinusoidalPositionalEncoding, with_(d_model=8, max_seq_len=6, base=10000.0, layout="halves", stretch=1.0),
         lambda result, given: shaped(result.table, given["max_seq_len"], given["d_model"])),
-    "SinusoidalPositionalEncoding.forward": Case(method(lambda: made(parts.SinusoidalPositionalEncoding, 8, 6)), with_(x=WORDS, offset=0),
-                                                 kept_shape, says={"x": ["T"]}, **ANY_FLOAT),
+    "SinusoidalPositionalEncoding.forward": Case(method(lambda: made(parts.SinusoidalPositionalEncoding, 8, 6)), with_(x=WORDS, offset=0, left_padding=None),
+                                                 kept_shape, says={"x": ["T", "left_padding"]}, **ANY_FLOAT),
     "LearnedPositionalEmbedding": Case(parts.LearnedPositionalEmbedding, with_(d_model=8, max_seq_len=6),
                                        lambda result, given: shaped(result.table.weight, given["max_seq_len"], given["d_model"])),
-    "LearnedPositionalEmbedding.forward": Case(method(lambda: made(parts.LearnedPositionalEmbedding, 8, 6)), with_(x=WORDS, offset=0),
-                                               kept_shape, says={"x": ["T"]}, **ANY_FLOAT),
+    "LearnedPositionalEmbedding.forward": Case(method(lambda: made(parts.LearnedPositionalEmbedding, 8, 6)), with_(x=WORDS, offset=0, left_padding=None),
+                                               kept_shape, says={"x": ["T", "left_padding"]}, **ANY_FLOAT),
     "LearnedPositionalEmbedding.stretched": Case(method(lambda: made(parts.LearnedPositionalEmbedding, 8, 6), "stretched"), with_(factor=2),
                                                  lambda result, given: len(result.table.weight) == round(6 * given["factor"]),
                                                  says={"factor": ["max_seq_len"]}),
@@ -144,6 +149,8 @@ CASES = {
     "LayerNorm.forward": Case(method(lambda: made(parts.LayerNorm, 8)), with_(x=WORDS), kept_shape, **ANY_FLOAT),
     "RMSNorm": Case(parts.RMSNorm, with_(d_model=8, eps=1e-5), lambda result, given: finite(result(torch.ones(3, given["d_model"])))),
     "RMSNorm.forward": Case(method(lambda: made(parts.RMSNorm, 8)), with_(x=WORDS), kept_shape, **ANY_FLOAT),
+    "make_norm": Case(parts.make_norm, with_(d_model=8, norm="rms", bias=True, eps=1e-5),
+                      lambda result, given: finite(result(torch.ones(3, given["d_model"])))),
     "FeedForward": Case(parts.FeedForward, with_(d_model=8, d_ff=6, activation="gelu", dropout=0.0, bias=True),
                         lambda result, given: finite(result(torch.ones(3, given["d_model"])))),
     "FeedForward.forward": Case(method(lambda: made(parts.FeedForward, 8)), with_(x=WORDS), kept_shape),
@@ -165,6 +172,9 @@ CASES = {
     "TokenEmbedding.forward": Case(
         method(lambda: made(parts.TokenEmbedding, 11, 8, 6, num_segments=2)), with_(input_ids=IDS, segment_ids=IDS % 2, offset=2),
         lambda result, given: shaped(result, *given["input_ids"].shape, 8), says={"input_ids": ["tokens", "segment_ids"], "offset": ["tokens"]}),
+    "real_tokens": Case(parts.real_tokens, with_(input_ids=IDS, attention_mask=REAL, pad_id=0),
+                        lambda result, given: result is None or result.shape == given["input_ids"].shape and result.dtype == torch.bool,
+                        says={"input_ids": ["attention_mask"]}),
     "position_scheme": Case(parts.position_scheme, with_(positions="relative", d_model=8, num_heads=2, max_seq_len=6, bidirectional=True),
                             lambda result, given: result is None or isinstance(result, nn.Module), says=HEADS),
     "initialise": Case(parts.initialise, lambda: {"model": nn.Linear(8, 8), "std": 0.02}),

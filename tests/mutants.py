@@ -14,7 +14,25 @@ from shared import evidence, settings
 from tests.mistakes import all_mistakes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TESTS = {"attention": ["test_parity.py", "test_bad_input.py"]}          # of the other parts: test_*part*.py
+TESTS = {                                               # besides test_*part*.py
+    "attention": ["test_parity.py", "test_bad_input.py", "test_fused.py", "test_multi_head_causal.py"],
+    "fused": ["test_multi_head.py", "test_multi_head_causal.py", "test_bench_multi_head.py"],
+    "recording": ["test_multi_head_hooks.py", "test_multi_head_causal.py", "test_multi_head.py"],
+    "multi_head": ["test_recording.py", "test_parity_positions.py"],
+    "positions": ["test_tables.py", "test_left_padding.py"],
+    "embedding": ["test_encoder.py", "test_parity_encoder.py", "test_encoder_bad_input.py", "test_left_padding.py", "test_decoder.py"],
+    "encoder": ["test_left_padding.py", "test_tying.py"],
+    "tagging": ["test_encoder_words_and_spans.py", "test_encoder_bad_input.py"],
+    "refuse": ["test_bad_input.py", "test_multi_head_bad_input.py", "test_positions_bad_input.py", "test_blocks_bad_input.py",
+               "test_encoder_bad_input.py", "test_multi_head_causal.py", "test_tying.py", "test_traced_parts.py"],
+    "optimisation": ["test_training.py"],
+    "checkpointing": ["test_training.py", "test_training_checkpoints.py"],
+    "processes": ["test_training.py", "test_processes.py"],
+    "files": ["test_training_checkpoints.py"],
+    "randomness": ["test_training_checkpoints.py", "test_training_data_order.py"],
+    "data_order": ["test_training_data_order.py", "test_training.py", "test_training_checkpoints.py"],
+    "resuming": ["test_training_resuming.py", "test_training_checkpoints.py", "test_training.py"],
+}
 MOST = 5                # failing tests are enough to know that a mistake is caught
 FAILED = re.compile(r"^(?:FAILED|ERROR) tests/([\w/]+\.py)(?:::(\w+))?", flags=re.MULTILINE)
 
@@ -22,7 +40,7 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) tests/([\w/]+\.py)(?:::(\w+))?", flags=r
 def tests_of(part):
     """The test files that look at a part: neither benchmarks nor those that plant faults themselves."""
     found = sorted(path.name for path in (ROOT / "tests").glob(f"test_*{part}*.py"))
-    return TESTS.get(part) or [name for name in found if "mutants" not in name and "bench" not in name]
+    return [name for name in found if "mutants" not in name and "bench" not in name] + [name for name in TESTS.get(part, ()) if name not in found]
 
 
 def caught_by(part, mistake=None, tests=None):

@@ -220,6 +220,12 @@ def hooks_agree(parts):
             wrong()
 
 
+def causality_agrees(parts, norm_first):
+    """Assert that is_causal is the causal mask."""
+    made, x = randomised(parts.TransformerBlock(WIDTH, HEADS, HIDDEN, norm_first=norm_first)), numbers(2, 5, WIDTH).detach()
+    torch.testing.assert_close(made(x, is_causal=True), made(x, causal_mask(5, device=DEVICE)), **EXACT)
+
+
 def compare(parts=Parts()):
     """Raise AssertionError unless all parts agree with PyTorch's; a fixed grid, a few seconds."""
     norms_agree(parts)
@@ -234,5 +240,6 @@ def compare(parts=Parts()):
         block_agrees(parts, norm_first=norm_first, activation=activation, bias=False)
         block_agrees(parts, norm_first=norm_first, activation=activation, bias=False, cross_attention=True)
         rms_block_agrees(parts, norm_first)
+        causality_agrees(parts, norm_first)
     for norm_first, cross_attention in itertools.product((True, False), repeat=2):
         dropout_is_right(parts, norm_first, cross_attention)

@@ -11,7 +11,8 @@ from parity_attention import DEVICE, EXACT, numbers
 from parity_blocks import HEADS, HIDDEN, WIDTH, pytorch, randomised, same
 from torch import nn
 
-from shared.transformer import causal_mask, decoder
+from shared import transformer as decoder
+from shared.transformer import causal_mask
 
 POSITIONS = ("none", "sinusoidal", "learned", "rotary", "relative", "alibi")
 TINY = {"vocab_size": 11, "d_model": 8, "num_layers": 2, "num_heads": 2, "max_seq_len": 12}
@@ -216,7 +217,7 @@ def generation_agrees(parts, options, B=4000, seed=0, **shape):
 
 def from_vectors(model, x, **given):
     """The model's logits for vectors x (B, T, d_model) in place of words and places."""
-    with mock.patch.object(model.decoder.embedding, "forward", lambda input_ids, offset=0: x):
+    with mock.patch.object(model.decoder.embedding, "forward", lambda input_ids, offset=0, left_padding=None: x):
         return model(torch.zeros(x.shape[:2], dtype=torch.int64, device=x.device), **given)
 
 

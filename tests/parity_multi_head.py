@@ -1,5 +1,6 @@
-"""The comparison of any multi-head attention with PyTorch's, with the same weights: values and gradients, on both paths."""
+"""The comparison of any multi-head attention with PyTorch's, with the same weights: values and gradients, on every path."""
 
+import contextlib
 import math
 from unittest import mock
 
@@ -7,9 +8,9 @@ import torch
 from parity_attention import DEVICE, EXACT, numbers, random_mask
 from torch import nn
 
-from shared.transformer import MultiHeadAttention, causal_mask, multi_head, padding_mask
+from shared.transformer import MultiHeadAttention, causal_mask, fused, padding_mask
 
-PATHS = {"explicit": True, "SDPA": False}
+PATHS = ("explicit", "SDPA", "lesson 01")
 PROJECTIONS = ("to_query", "to_key", "to_value", "to_output")
 INPUTS = {                                          # shapes of query, key and value
     "self": ((2, 4, 6), None, None),
@@ -21,9 +22,12 @@ INPUTS = {                                          # shapes of query, key and v
 MASKS = ("none", "boolean", "of each head", "additive", "finite", "causal", "padding", "padding and causal")
 
 
+@contextlib.contextmanager
 def forced(path):
     """Within it, need_weights=False takes this path."""
-    return mock.patch.object(multi_head, "_explicit_is_faster", lambda query, key: PATHS[path])
+    rule = mock.patch.object(fused, "explicit_is_faster", lambda query, key: path == "explicit")
+    with rule, mock.patch.object(fused, "_wanted", path != "lesson 01"):
+        yield
 
 
 def layer(d_model=6, num_heads=2, bias=True, dropout=0.0, make=MultiHeadAttention, dtype=torch.float64):
@@ -116,7 +120,7 @@ def _gradients(output, weights, tensors, parameters):
 
 
 def agree(ours, query, key=None, value=None, mask=None):
-    """Assert that `ours` equals PyTorch's layer: with both kinds of weights, and without on both paths."""
+    """Assert that `ours` equals PyTorch's layer: with both kinds of weights, and without on every path."""
     theirs = pytorch(ours)
     for average in (True, False):
         options = {"need_weights": True, "average_weights": average}
@@ -143,7 +147,7 @@ def dropout_is_right(make, path, need_weights, mask=None):
         trained = ours.train()(x[:, :1], x, mask=mask, need_weights=need_weights)[0].item()
         tested = ours.eval()(x[:, :1], x, mask=mask, need_weights=need_weights)[0].item()
     survived = trained * S * 0.75
-    assert abs(survived - round(survived)) < 1e-6, f"dropout leaves {survived} weights, not a whole number"
+    assert abs(survived - round(survived)) < 1e-6, f"dropout leaves {survived} weights, not an integer"
     assert abs(survived - 1500) < 100, f"{survived:.0f} of {S} weights survived dropout 0.25"
     assert abs(tested - 1) < 1e-10, f"dropout is alive in eval(): the weights sum to {tested}"
 

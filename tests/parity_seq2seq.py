@@ -10,14 +10,16 @@ from parity_blocks import HEADS, HIDDEN, WIDTH, pytorch, randomised, same
 from parity_decoder import huggingface, ids_of
 from torch import nn
 
-from shared.transformer import causal_mask, seq2seq
+import shared.transformer as package
+from shared.transformer import causal_mask
 
 SHARING = ("all", "target", "none")
 TINY = {"vocab_size": 11, "d_model": WIDTH, "num_layers": 2, "num_heads": HEADS, "d_ff": HIDDEN, "max_seq_len": 12, "sharing": "none"}
 BOS, EOS = 1, 2
+LIVELY = {"target_vocab_size": 7, "norm_first": True, "d_model": 12, "chain": 1.0}          # a `writer` whose texts are of many tokens
 
 
-def made(parts=seq2seq, dtype=torch.float64, **options):
+def made(parts=package, dtype=torch.float64, **options):
     """A tiny model, in eval(), every parameter random."""
     return randomised(parts.Transformer(**(TINY | options)), dtype)
 
@@ -113,11 +115,12 @@ def marian(sharing="all", **options):
 
 
 def take_marian_weights(ours, theirs):
-    """Give a `Transformer` the weights of a Marian of its shape, and its table of places."""
+    """Give a `Transformer` the weights of a Marian of its shape, and its table of positions."""
     state = {our_name(name): tensor for name, tensor in theirs.state_dict().items() if not name.startswith(NO_PART) and "embed_positions" not in name}
     ours.load_state_dict(state)
     for stack, other in ((ours.encoder, theirs.model.encoder), (ours.decoder, theirs.model.decoder)):
-        stack.embedding.places.table = other.embed_positions.weight.detach().clone()     # sines and cosines side by side there, not in turn
+        table = other.embed_positions.weight.detach().clone()                   # sines and cosines side by side there, not in turn
+        stack.embedding.places.rows = lambda start, end, device=None, table=table: table[start:end]
 
 
 def same_as_marian(parts, sharing="all", B=3, S=6, T=5, **options):
@@ -147,11 +150,14 @@ def same_as_marian(parts, sharing="all", B=3, S=6, T=5, **options):
 # --- searches written out
 
 def continuations(model, source, texts, source_mask=None):
-    """Log-probabilities of each token after bos and each of the texts, all of one length: a list of lists; without a cache."""
+    """Log-probabilities of each token after bos and each of the texts, all of one length: a list of lists; without a cache.
+
+    What has been written is real, whatever its id.
+    """
     ids = torch.tensor([[BOS, *text] for text in texts], device=DEVICE)
     mask = None if source_mask is None else source_mask.expand(len(texts), -1)
     with torch.no_grad():
-        return model(source.expand(len(texts), -1), ids, mask)[:, -1].log_softmax(dim=-1).tolist()
+        return model(source.expand(len(texts), -1), ids, mask, torch.ones_like(ids))[:, -1].log_softmax(dim=-1).tolist()
 
 
 def penalised(total, length, alpha):
@@ -188,14 +194,16 @@ def as_rows(texts, width):
     return torch.tensor([list(text) + [EOS] * (width - len(text)) for text in texts], device=DEVICE)
 
 
-def writer(seed, parts=seq2seq, sharpness=1.0, **options):
-    """A tiny model of 4 target tokens whose texts differ with the seed, in float64."""
+def writer(seed, parts=package, sharpness=1.0, chain=0.0, **options):
+    """A tiny model of 4 target tokens whose texts differ with the seed, in float64; chain: how much a token likes the next one to follow."""
     model = parts.Transformer(**(TINY | {"vocab_size": 5, "target_vocab_size": 4, "num_layers": 1} | options)).to(DEVICE, torch.float64).eval()
     with torch.no_grad():
         for number, parameter in enumerate(model.parameters()):
             if parameter.dim() > 1:
                 parameter.copy_(numbers(*parameter.shape, seed=1000 * seed + number))
         model.output.weight.mul_(sharpness)
+        if chain:
+            model.output.weight.add_(chain * model.decoder.embedding.words.weight.roll(1, dims=0))
     return model
 
 

@@ -56,7 +56,7 @@ def resumes_to_the_same_weights(parts, folder, stops=(1, 3, 7)):
             assert again.resume() == stop
             again.train(11)
             assert weights(again.model).equal(weights(whole.model)), (options, stop)
-            assert again.position == whole.position and again.scaler.state_dict() == whole.scaler.state_dict()
+            assert again.progress == whole.progress and again.scaler.state_dict() == whole.scaler.state_dict()
             moments = [trainer.optimizer.state_dict()["state"][0] for trainer in (again, whole)]
             assert moments[0]["mean"].equal(moments[1]["mean"]) and moments[0]["square"].equal(moments[1]["square"]) and moments[0]["step"] == 11
             assert parts.random_states()["torch"].equal(torch.get_rng_state())
@@ -68,7 +68,7 @@ def nothing_of_another_run_is_lost(parts, folder):
     values, memory = iter([3.0, 4.0, 5.0, 0.0]), {"waited": 0}
 
     class Memory:
-        def __call__(self, trainer, told):
+        def __call__(self, trainer, report):
             memory["waited"] += 1
 
         def state_dict(self):
@@ -123,7 +123,7 @@ def keeps_the_last_and_the_best(parts, folder):
     assert [made.checkpoints.is_best(loss) for loss in (1.9, 2.0, math.nan, None)] == [True, False, False, False]
     state = torch.load(folder / names(folder)[-1], weights_only=True)
     assert state["step"] == 6 and state["model"]["2.weight"].equal(made.model[2].weight)
-    assert parts.read_checkpoint(str(folder / names(folder)[-1]))["position"] == (0, 6)
+    assert parts.read_checkpoint(str(folder / names(folder)[-1]))["progress"] == (0, 6)
     losses = iter([1.0, 9.0])
     made.train(8)
     assert [name.split("_")[1] for name in names(folder)] == ["00000007", "00000008"]
@@ -143,11 +143,11 @@ def a_loss_that_is_not_finite_stops(parts, folder):
             summed, count = loss_of(model, batch)
             return (summed * poison[0] if batch[0].equal(texts(1)[2][0]) else summed), count
 
-        made, told = trainer(parts, loss=loss, folder=place, save_every=1, accumulate=3, precision=precision, dtype=torch.float32)
+        made, reports = trainer(parts, loss=loss, folder=place, save_every=1, accumulate=3, precision=precision, dtype=torch.float32)
         with pytest.raises(FloatingPointError, match=f"the loss is {wrong} at step 3, in batch 3 of epoch 1"):
             made.train(9)
         before, moments = weights(made.model), made.optimizer.state_dict()["state"][0]["mean"].clone()
-        assert (made.step, len(told), len(made.checkpoints.paths())) == (2, 2, 2) and before.isfinite().all()
+        assert (made.step, len(reports), len(made.checkpoints.paths())) == (2, 2, 2) and before.isfinite().all()
         again, _ = trainer(parts, loss=loss, folder=place, accumulate=3, precision=precision, dtype=torch.float32)
         assert again.resume() == 2 and weights(again.model).equal(before)
         again.checkpoints = None
@@ -183,8 +183,8 @@ def evaluating_leaves_no_trace(parts):
 
     plain, _ = trainer(parts, dropout=0.5)
     plain.train(8)
-    looked, told = trainer(parts, dropout=0.5, evaluate=evaluate, evaluate_every=3)
+    looked, reports = trainer(parts, dropout=0.5, evaluate=evaluate, evaluate_every=3)
     looked.train(8)
     assert weights(plain.model).equal(weights(looked.model)) and looked.model[1].training
-    assert [step["step"] for step in told if "evaluated" in step] == [3, 6, 8] and set(seen) == {(False, False, False)}
-    assert told[-1]["evaluated"]["loss"] == parts.mean_loss(looked.model.eval(), texts(99), loss_of)
+    assert [step["step"] for step in reports if "evaluated" in step] == [3, 6, 8] and set(seen) == {(False, False, False)}
+    assert reports[-1]["evaluated"]["loss"] == parts.mean_loss(looked.model.eval(), texts(99), loss_of)

@@ -1,7 +1,6 @@
 """What must hold of the files of checkpoints, as assertions that take the module with its parts: damage, trust, a full disk."""
 
 import errno
-import io
 import os
 import pathlib
 import random
@@ -9,7 +8,6 @@ import stat
 import warnings
 
 import pytest
-import torch
 from properties_checkpoints import names, run
 from properties_training import weights
 
@@ -90,21 +88,27 @@ def _full(*arguments, **options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-class _HalfWritten:
-    """A file on a disk that is full after a hundred bytes."""
-
-    def __init__(self, path, mode):
-        self.file = io.FileIO(path, mode)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.file.close()
-
-    def write(self, content):
-        self.file.write(bytes(content[:100]))
-        _full()
+def _half_written(path, content):
+    """Write to a disk that is full after a hundred bytes."""
+    with open(path, "wb") as file:
+        file.write(bytes(content[:100]))
+    _full()
 
 
-FULL = {"write": ("builtins.open", _HalfWritten), "fsync": (os, "fsync", _full), "replace": (os, "replace", _full), "mkdir": (pathlib.Path, "mkdir", _full)}
+FULL = {"write": (pathlib.Path, "write_bytes", _half_written), "fsync": (os, "fsync", _full), "replace": (os, "replace", _full), "mkdir": (pathlib.Path, "mkdir", _full)}
+
+
+def files_belong_together(parts, folder):
+    """Assert that of several files none changes where one of them fails, that nothing is left behind, and that a good one is written."""
+    one, two = folder / "one", folder / "two"
+    parts.files.write_whole(one, lambda half: half.write_text("old"))
+
+    def fail(half):
+        half.write_text("half")
+        raise KeyError("two")
+
+    with pytest.raises(KeyError):
+        parts.files.write_together({one: lambda half: half.write_text("new"), two: fail})
+    assert one.read_text() == "old" and names(folder) == ["one"]
+    parts.files.write_together({str(one): lambda half: half.write_text("new"), two: lambda half: half.write_bytes(b"two")})
+    assert (one.read_text(), two.read_text(), names(folder)) == ("new", "two", ["one", "two"])

@@ -7,13 +7,13 @@ import pytest
 import torch
 from parity_attention import DEVICE, EXACT
 from parity_decoder import ids_of
-from parity_seq2seq import BOS, EOS, as_rows, every_text, keep_of, made, penalised, search_by_hand, writer
+from parity_seq2seq import BOS, EOS, LIVELY, as_rows, every_text, keep_of, made, penalised, search_by_hand, writer
 
 
 def greedy_is_the_most_probable(parts, seeds=range(3), B=4, T=7):
     """Assert that each token is the most probable one, that a text ends with eos and goes on with it, cached or not, in a batch or alone."""
     for seed in seeds:
-        model, sources = writer(seed, parts, num_layers=2, pad_id=3), ids_of(B, 5, 5, seed)
+        model, sources = writer(seed, parts, **LIVELY, pad_id=3), ids_of(B, 5, 5, seed)
         mask = keep_of(B, 5, range(0, B, 2))
         found = parts.greedy_decode(model, sources, BOS, EOS, T, mask)
         assert found.equal(parts.greedy_decode(model, sources, BOS, EOS, T, mask, use_cache=False)) and found.dtype == torch.int64
@@ -100,6 +100,46 @@ def leaves_the_model_as_it_was(parts):
         assert model(sources, found).requires_grad
 
 
+def written_tokens_are_real(parts, seeds=range(4), T=7):
+    """Assert that searches write what a model without padding writes: the start, the end and what is between may have the id of padding."""
+    inside = 0
+    for seed in seeds:
+        plain, sources = writer(seed, parts, **LIVELY), ids_of(3, 5, 5, seed)
+        for pad_id, bos_id, eos_id in ((BOS, BOS, EOS), (EOS, BOS, EOS), (EOS, EOS, EOS), (3, BOS, EOS), (4, BOS, EOS)):
+            padded = parts.Transformer(**plain.options | {"pad_id": pad_id}).to(plain.output.weight).eval()
+            padded.load_state_dict(plain.state_dict())
+            mask = torch.ones_like(sources)                                             # the source has no padding
+            expected = parts.greedy_decode(plain, sources, bos_id, eos_id, T)
+            texts, scores = parts.beam_search(plain, sources, bos_id, eos_id, T, 3, num_return=3)
+            for use_cache in (True, False):
+                assert parts.greedy_decode(padded, sources, bos_id, eos_id, T, mask, use_cache).equal(expected)
+                found = parts.beam_search(padded, sources, bos_id, eos_id, T, 3, 0.6, mask, 3, use_cache)
+                assert found[0].equal(texts)
+                torch.testing.assert_close(found[1], scores, **EXACT)
+            inside += ((texts[..., :-1] == pad_id) & (texts[..., 1:] != pad_id)).sum().item()
+    assert inside > 10
+
+
+def evaluates(inference):
+    """Assert that a model is in eval() and in inference mode for a while, and then as it was, also where something fails in between."""
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Sequential(torch.nn.Dropout(0.5)), torch.nn.Linear(2, 2)).train()
+    model[2].eval()
+    modes = [module.training for module in model.modules()]
+    with inference.evaluating(model):
+        assert not any(module.training for module in model.modules()) and torch.is_inference_mode_enabled()
+        inside = model(torch.ones(1, 2))
+    assert inside.is_inference() and not inside.clone().is_inference() and not torch.is_inference_mode_enabled()
+    assert [module.training for module in model.modules()] == modes
+    with pytest.raises(KeyError), inference.evaluating(model):
+        raise KeyError
+    assert [module.training for module in model.modules()] == modes
+    assert [inference.all_true(torch.tensor(entries)) for entries in ([True, True], [True, False], [False, False])] == [True, False, False]
+    assert not inference.all_true(torch.ones(2, dtype=torch.bool, device="meta"))
+    seen = []
+    torch.vmap(lambda row: seen.append(inference.all_true(row)) or row)(torch.ones(2, 2, dtype=torch.bool))
+    assert seen == [False]                                                              # unknown
+
+
 def searches_agree(parts):
     greedy_is_the_most_probable(parts, range(2))
     beams_are_those_of_lists(parts, range(3), alphas=(1.0, 0.0), widths=(3,))
@@ -107,3 +147,4 @@ def searches_agree(parts):
     one_beam_is_greedy(parts, range(3))
     wide_beams_find_the_best(parts, range(1), T=3)
     leaves_the_model_as_it_was(parts)
+    written_tokens_are_real(parts, range(2))

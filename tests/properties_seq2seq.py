@@ -1,15 +1,15 @@
-"""What sequence-to-sequence parts must obey, as assertions that take the module with the parts; `compare` joins them with the parity checks."""
+"""What sequence-to-sequence parts must obey, as assertions that take the module with the parts."""
 
+import copy
 import math
 from unittest import mock
 
+import pytest
 import torch
 import torch.nn.functional as F
-from bleu_corpora import bleu_agrees
 from parity_attention import DEVICE, numbers
 from parity_decoder import chunkings, ids_of
 from parity_seq2seq import LOSSES, SHARING, TINY, keep_of, made, smoothed_by_hand, transformer_agrees
-from properties_searches import searches_agree
 
 from shared import counts, properties
 from shared.transformer import KeyValueCache, block_flops, block_parameters, record_attention
@@ -45,6 +45,48 @@ def counts_and_shares(parts):
     assert two.encoder.embedding.words.weight.shape == (11, 6) and two.output.weight.shape == (7, 6) and len(two.decoder.blocks) == 2
 
 
+def names_of(sharing):
+    """The names that one tensor has."""
+    return ("decoder.embedding.words.weight", "output.weight", "encoder.embedding.words.weight")[:{"all": 3, "target": 2, "none": 1}[sharing]]
+
+
+def is_shared(model, sharing):
+    """Whether exactly these names are one tensor."""
+    tensors = [model.get_parameter(name) for name in names_of("all")]
+    return [tensors[0] is other for other in tensors] == [name in names_of(sharing) for name in names_of("all")]
+
+
+def stays_tied(parts, loads=("assign", "meta", "child", "copy")):
+    """Assert that what is shared is one tensor however weights come in: assigned, onto memory that was empty, within another module, in a copy."""
+    for sharing in ("all", "target", "none"):
+        first, other = (made(parts, sharing=sharing, dtype=torch.float32) for _ in range(2))
+        with torch.no_grad():
+            for parameter in other.parameters():
+                parameter.mul_(1.5)
+        ids, state = ids_of(2, 4), {name: tensor.clone() for name, tensor in other.state_dict().items()}         # each name its own tensor
+        for kind in loads:
+            model = copy.deepcopy(first)
+            if kind == "meta":
+                with torch.device("meta"):
+                    model = parts.Transformer(**TINY | {"sharing": sharing}).eval()
+                model.to_empty(device=DEVICE)
+                assert is_shared(model, sharing)
+            if kind == "copy":
+                model = copy.deepcopy(copy.deepcopy(model).float())
+            whole = torch.nn.ModuleDict({"model": model}) if kind == "child" else model
+            prefix = "model." if kind == "child" else ""
+            whole.load_state_dict({prefix + name: tensor for name, tensor in state.items()}, assign=kind != "meta")
+            assert is_shared(model, sharing) and model(ids, ids).equal(other(ids, ids)), (sharing, kind)
+            for name in names_of(sharing)[1:]:
+                wrong = {prefix + key: tensor + (key == name) for key, tensor in state.items()}
+                for assign in (True, False):
+                    with pytest.raises(ValueError, match="this model has one tensor for .* but the state dict has different ones"):
+                        whole.load_state_dict(wrong, assign=assign)
+            alone = {prefix + name: tensor for name, tensor in state.items() if name not in names_of(sharing)[1:]}
+            whole.load_state_dict(alone, assign=True)                                   # a file that has the tensor once
+            assert is_shared(model, sharing) and model(ids, ids).equal(other(ids, ids)), (sharing, kind)
+
+
 def starts_right(parts):
     """Assert how a new model's numbers are spread, and that its first loss is that of guessing, whatever is shared."""
     for sharing, norm_first, scale, V in (("all", False, True, 300), ("all", True, True, 11), ("target", True, False, 300), ("none", False, True, 11)):
@@ -70,11 +112,11 @@ def looks_back_only(parts, **options):
     x = numbers(1, 4, model.decoder.d_model).detach()
 
     def of_targets(x):
-        with mock.patch.object(model.decoder.embedding, "forward", lambda input_ids, offset=0: x):
+        with mock.patch.object(model.decoder.embedding, "forward", lambda input_ids, segment_ids=None, offset=0, left_padding=None: x):
             return model(sources, ids_of(1, 4))
 
     def of_sources(x):
-        with mock.patch.object(model.encoder.embedding, "forward", lambda input_ids, segment_ids=None: x):
+        with mock.patch.object(model.encoder.embedding, "forward", lambda input_ids, segment_ids=None, offset=0, left_padding=None: x):
             return model(ids_of(1, 4), ids_of(1, 3))
 
     assert properties.future_influence(of_targets, x) == 0
@@ -104,28 +146,30 @@ def padding_plays_no_part(parts):
 
 
 def cached_is_uncached(parts, count=2, **options):
-    """Assert that any chunks with a cache give what all at once gives, with source padding and target padding; and after rows were chosen."""
-    model, sources, targets = made(parts, pad_id=0, **options), ids_of(3, 4) % 5, ids_of(3, 8, seed=1) % 5
-    mask, rows = model.memory_mask(sources), torch.tensor([2, 0, 0, 1], device=DEVICE)
+    """Assert that any chunks with a cache give what all at once gives, with padding in both texts; and after rows were chosen."""
+    model, sources, rows = made(parts, pad_id=0, **options), ids_of(3, 4) % 5, torch.tensor([2, 0, 0, 1], device=DEVICE)
+    real = keep_of(3, 8, [1], 5) & keep_of(3, 8, [2], 6)
+    targets = (ids_of(3, 8, seed=1) % 5 + 1).masked_fill(~real, 0)
+    mask = model.memory_mask(sources)
     assert not mask.all()
 
     def step(chunk, cache):
         cache = KeyValueCache(2) if cache is None else cache
         with torch.no_grad():
-            return model.decode(chunk, model.encode(sources), mask, cache=cache), cache
+            logits = model.decode(chunk, model.encode(sources), mask, cache=cache)
+        return logits.masked_fill(chunk[..., None] == 0, 0.0), cache                    # what comes out at padding means nothing
 
-    assert properties.cache_error(lambda ids: model(sources, ids), step, targets, chunkings(8, count)) < 1e-10
+    assert properties.cache_error(lambda ids: model(sources, ids).masked_fill(ids[..., None] == 0, 0.0), step, targets, chunkings(8, count)) < 1e-10
     cache, memory = KeyValueCache(2), model.encode(sources).detach()
     with torch.no_grad():
         for a, b in ((0, 1), (1, 4)):
             model.decode(targets[:, a:b], memory, mask, cache=cache)
         cache.select(rows)
         found = model.decode(targets[rows, 4:], memory[rows], mask[rows], cache=cache)
-        assert (found - model(sources[rows], targets[rows])[:, 4:]).abs().max() < 1e-10
-        real = torch.cat([keep_of(4, 6), torch.ones(4, 2, dtype=torch.bool, device=DEVICE)], dim=1)
-        cache = KeyValueCache(2)
-        pieces = [model.decode(targets[rows, a:b], memory[rows], mask[rows], real[:, :b], cache) for a, b in ((0, 5), (5, 8))]
-        assert (torch.cat(pieces, dim=1) - model(sources[rows], targets[rows], None, real)).abs()[real].max() < 1e-10
+        assert (found - model(sources[rows], targets[rows])[:, 4:]).abs()[real[rows, 4:]].max() < 1e-10
+        hidden, cache = real[rows] & keep_of(4, 8, [1], 6), KeyValueCache(2)            # a mask, not pad_id, says what is real
+        pieces = [model.decode(targets[rows, a:b], memory[rows], mask[rows], hidden[:, :b], cache) for a, b in ((0, 5), (5, 8))]
+        assert (torch.cat(pieces, dim=1) - model(sources[rows], targets[rows], None, hidden)).abs()[hidden].max() < 1e-10
 
 
 def memory_is_projected_once(parts):
@@ -162,15 +206,8 @@ def model_agrees(parts):
     starts_right(parts)
     transformer_agrees(parts)
     transformer_agrees(parts, norm_first=True, sharing="target", scale=False, T=3, S=5)
+    stays_tied(parts, ("assign",))
     padding_plays_no_part(parts)
     looks_back_only(parts)
     cached_is_uncached(parts, count=1)
     memory_is_projected_once(parts)
-
-
-def compare(parts):
-    """Raise AssertionError unless the parts hold all of this and equal the references; a few seconds."""
-    model_agrees(parts)
-    losses_agree(parts)
-    searches_agree(parts)
-    bleu_agrees(parts.corpus_bleu)

@@ -31,19 +31,19 @@ def a_loader_of_pytorch_resumes(parts, folder):
 
 def only_what_the_optimizer_has_is_clipped(parts):
     """Assert the length of the gradient where the optimizer has the last layer alone, and the others have gradients, too."""
-    model, told = network(), []
+    model, reports = network(), []
     made = parts.Trainer(model, parts.AdamW(model[2].parameters(), lr=0.0), loss_of, lambda epoch: texts(0)[:1], max_norm=0.01,
-                         callbacks=[lambda trainer, step: told.append(step["norm"])])
+                         callbacks=[lambda trainer, step: reports.append(step["norm"])])
     made.train(3)
     summed, count = loss_of(model, texts(0)[0])
     alone = torch.autograd.grad(summed / count, model[2].parameters())
-    assert told == pytest.approx(3 * [float(torch.cat([part.flatten() for part in alone]).norm())])
+    assert reports == pytest.approx(3 * [float(torch.cat([part.flatten() for part in alone]).norm())])
 
 
 def without_a_schedule_the_rate_is_the_optimizer_s(parts):
     """Assert that a callback may set it."""
-    def halve(trainer, told):
-        rates.append(told["lr"])
+    def halve(trainer, report):
+        rates.append(report["lr"])
         trainer.optimizer.param_groups[0]["lr"] *= 0.5
 
     rates, model = [], network()
@@ -57,7 +57,7 @@ class Counts:
     def __init__(self, number):
         self.number = number
 
-    def __call__(self, trainer, told):
+    def __call__(self, trainer, report):
         pass
 
     def state_dict(self):

@@ -91,6 +91,12 @@ def clipping_agrees(parts):
         for mine, other in zip(ours.parameters(), theirs.parameters()):
             assert mine.grad is other.grad is None or torch.testing.assert_close(mine.grad, other.grad, **EXACT) is None
     assert parts.clip_grad_norm(network().parameters(), 1.0) == 0
+    for given in ([math.inf, 1.0], [math.nan, 1.0], [-math.inf, math.inf]):         # what becomes of the gradients, and the length
+        for limit in (1.0, math.inf):
+            ours, theirs = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))
+            ours.grad, theirs.grad = torch.tensor(given), torch.tensor(given)
+            lengths = parts.clip_grad_norm([ours], limit), torch.nn.utils.clip_grad_norm_([theirs], limit)
+            torch.testing.assert_close(torch.cat([ours.grad, lengths[0][None]]), torch.cat([theirs.grad, lengths[1][None]]), equal_nan=True, **EXACT)
 
 
 def scheduled(make, steps=100):
@@ -189,12 +195,12 @@ def by_hand(steps, accumulate, max_norm, schedule):
 
 
 def trainer(parts, dropout=0.0, dtype=torch.float64, model=None, batches=texts, loss=loss_of, **options):
-    """A Trainer of the small model, and the list in which it leaves what each step told."""
+    """A Trainer of the small model, and the list in which it leaves what each step reports."""
     model = network(dropout=dropout, dtype=dtype) if model is None else model
-    told = []
+    reports = []
     optimizer = parts.AdamW(model.parameters(), lr=0.05, weight_decay=0.1)
-    callbacks = [lambda trainer, step: told.append(step), *options.pop("callbacks", [])]
-    return parts.Trainer(model, optimizer, loss, batches, callbacks=callbacks, **options), told
+    callbacks = [lambda trainer, report: reports.append(report), *options.pop("callbacks", [])]
+    return parts.Trainer(model, optimizer, loss, batches, callbacks=callbacks, **options), reports
 
 
 def training_is_the_loop_by_hand(parts):
@@ -204,14 +210,14 @@ def training_is_the_loop_by_hand(parts):
 
     for accumulate, max_norm in ((1, 0.5), (4, math.inf), (4, 0.3)):
         expected, losses = by_hand(20, accumulate, max_norm, schedule)
-        made, told = trainer(parts, accumulate=accumulate, max_norm=max_norm, schedule=schedule)
+        made, reports = trainer(parts, accumulate=accumulate, max_norm=max_norm, schedule=schedule)
         made.train(13)
         made.train(20)
         torch.testing.assert_close(weights(made.model), expected, **EXACT)
-        assert [step["loss"] for step in told] == pytest.approx(losses, abs=1e-10)
-        assert [step["step"] for step in told] == list(range(1, 21))
-        assert [step["lr"] for step in told] == pytest.approx([0.05 * schedule(step) for step in range(1, 21)])
-        assert told[0]["tokens"] == sum(int((targets != 0).sum()) for _, targets in texts(0)[:accumulate])
+        assert [step["loss"] for step in reports] == pytest.approx(losses, abs=1e-10)
+        assert [step["step"] for step in reports] == list(range(1, 21))
+        assert [step["lr"] for step in reports] == pytest.approx([0.05 * schedule(step) for step in range(1, 21)])
+        assert reports[0]["tokens"] == sum(int((targets != 0).sum()) for _, targets in texts(0)[:accumulate])
 
 
 def half_precision_is_close(parts):
@@ -219,15 +225,15 @@ def half_precision_is_close(parts):
     reference, exact = trainer(parts, dtype=torch.float32, max_norm=0.2)
     reference.train(10)
     for precision, limit in (("bfloat16", 0.02), ("float16", 0.003)):
-        made, told = trainer(parts, dtype=torch.float32, max_norm=0.2, precision=precision)
+        made, reports = trainer(parts, dtype=torch.float32, max_norm=0.2, precision=precision)
         seen = []
         made.model[2].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
         made.train(10)
-        assert [step["loss"] for step in told] == pytest.approx([step["loss"] for step in exact], rel=limit)
-        assert [step["norm"] for step in told] == pytest.approx([step["norm"] for step in exact], rel=5 * limit)
+        assert [step["loss"] for step in reports] == pytest.approx([step["loss"] for step in exact], rel=limit)
+        assert [step["norm"] for step in reports] == pytest.approx([step["norm"] for step in exact], rel=5 * limit)
         assert float((weights(made.model) - weights(reference.model)).norm() / weights(reference.model).norm()) < limit
         assert made.scaler.is_enabled() == (precision == "float16") and set(seen) == {getattr(torch, precision)} and weights(made.model).dtype == torch.float32
-    made, told = trainer(parts, dtype=torch.float32, precision="float16")
+    made, reports = trainer(parts, dtype=torch.float32, precision="float16")
     made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0 ** 40, growth_interval=10 ** 6)
     before = weights(made.model)
     made.train(1)

@@ -90,14 +90,21 @@ def test_empty_sequences_give_zeros_of_the_right_shape(T, S, mask):
     ((-1,), "T = -1"),
     ((3, 2), "T = 3, S = 2"),
     ((2, -1), "S = -1"),
+])
+def test_causal_mask_refuses_lengths(arguments, given):
+    refused(ValueError, f"integers 0 ≤ T ≤ S … {given}", lambda: causal_mask(*arguments))
+
+
+@pytest.mark.parametrize(("arguments", "given"), [
     ((2.0,), "T = 2.0"),
     ((2, 3.0), "S = 3.0"),
     (("3",), "T = '3'"),
     ((None,), "T = None"),
+    ((True,), "T = True"),
     ((torch.tensor(3),), "T = tensor(3)"),
 ])
-def test_causal_mask_refuses(arguments, given):
-    refused(ValueError, f"whole numbers 0 ≤ T ≤ S … {given}", lambda: causal_mask(*arguments))
+def test_causal_mask_refuses_what_is_no_integer(arguments, given):
+    refused(TypeError, f"integers 0 ≤ T ≤ S … {given}", lambda: causal_mask(*arguments))
 
 
 def test_causal_masks_without_queries_or_keys():
@@ -106,9 +113,9 @@ def test_causal_masks_without_queries_or_keys():
 
 
 @pytest.mark.parametrize(("ids", "error", "message"), [
-    (zeros(2, 3), TypeError, "whole numbers, got torch.float32"),
-    (zeros(2, 3).bool(), TypeError, "whole numbers, got torch.bool"),
-    (zeros(2, 3, dtype=torch.complex64), TypeError, "whole numbers, got torch.complex64"),
+    (zeros(2, 3), TypeError, "integers, got torch.float32"),
+    (zeros(2, 3).bool(), TypeError, "integers, got torch.bool"),
+    (zeros(2, 3, dtype=torch.complex64), TypeError, "integers, got torch.complex64"),
     (zeros(3).long(), ValueError, "(B, S), got (3,)"),
     (zeros(2, 3, 4).long(), ValueError, "(B, S), got (2, 3, 4)"),
 ])

@@ -7,7 +7,7 @@ import torch
 from benchmarks import bench_multi_head
 
 from shared import settings
-from shared.transformer import multi_head
+from shared.transformer import fused
 
 
 def test_every_row_is_measured_and_printed():
@@ -20,7 +20,7 @@ def test_every_row_is_measured_and_printed():
 @pytest.mark.parametrize("work", bench_multi_head.WORKS)
 @pytest.mark.parametrize("dtype", bench_multi_head.DTYPES)
 def test_each_side_takes_its_own_path(dtype, work, monkeypatch):
-    paths, explicit, fast = [], multi_head._attention_output, torch.nn.functional.scaled_dot_product_attention
+    paths, explicit, fast = [], fused.explicit, torch.nn.functional.scaled_dot_product_attention
 
     def noted(name, function):
         def call(*arguments, **options):
@@ -28,9 +28,9 @@ def test_each_side_takes_its_own_path(dtype, work, monkeypatch):
             return function(*arguments, **options)
         return call
 
-    monkeypatch.setattr(multi_head, "_attention_output", noted("explicit", explicit))
-    monkeypatch.setattr(multi_head.F, "scaled_dot_product_attention", noted("SDPA", fast))
-    rule = multi_head._explicit_is_faster
+    monkeypatch.setattr(fused, "explicit", noted("explicit", explicit))
+    monkeypatch.setattr(fused.F, "scaled_dot_product_attention", noted("SDPA", fast))
+    rule = fused.explicit_is_faster
     functions = bench_multi_head.steps(8, dtype, work, batch=2, d_model=8, num_heads=2)
     for name in ("explicit", "SDPA"):
         paths.clear()
@@ -38,7 +38,7 @@ def test_each_side_takes_its_own_path(dtype, work, monkeypatch):
         assert paths == [name]
         assert len(results) == (2 if work == "training step" else 1)
         assert results[0].requires_grad is False
-    assert multi_head._explicit_is_faster is rule
+    assert fused.explicit_is_faster is rule
 
 
 def test_the_sides_must_agree(monkeypatch):

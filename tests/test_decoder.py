@@ -13,7 +13,8 @@ from properties_decoder import (KEEP, cache_counts_and_selects, cached_is_uncach
                                 padding_plays_no_part, passes_options_on, starts_right)
 
 from shared import counts, properties
-from shared.transformer import (GPT_CONFIGURATIONS, GPTModel, KeyValueCache, TransformerDecoder, block_flops, block_parameters, decoder,
+from shared import transformer as decoder
+from shared.transformer import (GPT_CONFIGURATIONS, GPTModel, KeyValueCache, TransformerDecoder, block_flops, block_parameters,
                                 record_attention)
 
 each_scheme = pytest.mark.parametrize("positions", POSITIONS)
@@ -30,7 +31,7 @@ def test_every_kind_of_stack_looks_back_only_and_reaches_every_parameter(options
     given = {"memory": numbers(2, 3, 8, seed=1).detach()} if "cross_attention" in options else {}
 
     def of_vectors(x):
-        made.embedding.forward = lambda input_ids, offset=0: x
+        made.embedding.forward = lambda input_ids, offset=0, left_padding=None: x
         return made(torch.zeros(x.shape[:2], dtype=torch.int64, device=DEVICE), **given)
 
     assert properties.future_influence(of_vectors, x) == 0

@@ -1,4 +1,4 @@
-"""How the next token is drawn: `next_token_probs`, `generate`, and the tokens of characters."""
+"""How the next token is drawn: `next_token_probs` and `generate`."""
 
 import math
 
@@ -9,7 +9,8 @@ from parity_attention import DEVICE, numbers
 from parity_decoder import POSITIONS, generation_agrees, gpt, ids_of, probabilities_agree, probs_by_hand
 from properties_decoder import ends_at_eos, leaves_the_model_as_it_was
 
-from shared.transformer import decoder, next_token_probs
+from shared import transformer as decoder
+from shared.transformer import next_token_probs
 
 FIXED = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 

@@ -12,7 +12,7 @@ from shared.transformer import (MaskedLanguageModel, SequenceClassifier, TokenEm
                                 mask_tokens, position_scheme, span_f1)
 
 SIZES = {"vocab_size": 10, "d_model": 8, "num_layers": 1, "num_heads": 2, "max_seq_len": 6}
-SCHEMES = "none, sinusoidal, learned, rotary, relative, alibi"
+SCHEMES = "'none', 'sinusoidal', 'learned', 'rotary', 'relative', 'alibi'"
 
 
 def encoder(**options):
@@ -34,33 +34,33 @@ each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
 @pytest.mark.parametrize(("arguments", "error", "message"), [
     ({"vocab_size": 0}, ValueError, "vocab_size must be at least 1, got 0"),
-    ({"vocab_size": 10.0}, TypeError, "vocab_size must be a whole number, got 10.0"),
+    ({"vocab_size": 10.0}, TypeError, "vocab_size must be an integer, got 10.0"),
     ({"num_layers": 0}, ValueError, "num_layers must be at least 1, got 0"),
-    ({"num_layers": True}, TypeError, "num_layers must be a whole number, got True"),
+    ({"num_layers": True}, TypeError, "num_layers must be an integer, got True"),
     ({"d_model": 0}, ValueError, "d_model must be at least 1, got 0"),
-    ({"d_model": "8"}, TypeError, "d_model must be a whole number, got '8'"),
+    ({"d_model": "8"}, TypeError, "d_model must be an integer, got '8'"),
     ({"num_heads": 3}, ValueError, "num_heads must divide d_model … d_model = 8, num_heads = 3"),
     ({"num_heads": 3, "positions": "relative"}, ValueError, "num_heads must divide d_model … num_heads = 3"),
     ({"num_heads": 3, "positions": "rotary"}, ValueError, "num_heads must divide d_model … d_model = 8, num_heads = 3"),
     ({"num_heads": 0}, ValueError, "num_heads must be at least 1, got 0"),
-    ({"num_heads": 2.0}, TypeError, "num_heads must be a whole number, got 2.0"),
+    ({"num_heads": 2.0}, TypeError, "num_heads must be an integer, got 2.0"),
     ({"d_ff": 0}, ValueError, "d_ff must be at least 1, got 0"),
     ({"max_seq_len": 0}, ValueError, "max_seq_len must be at least 1, got 0"),
-    ({"max_seq_len": None}, TypeError, "max_seq_len must be a whole number, got None"),
+    ({"max_seq_len": None}, TypeError, "max_seq_len must be an integer, got None"),
     ({"dropout": 1.0}, ValueError, "dropout must be at least 0 and below 1, got 1.0"),
     ({"dropout": -0.1}, ValueError, "got -0.1"),
-    ({"activation": "swish"}, ValueError, "activation must be one of relu, gelu, gelu_tanh, squared_relu, got 'swish'"),
-    ({"norm": "batch"}, ValueError, "norm must be \"layer\" or \"rms\", got 'batch'"),
+    ({"activation": "swish"}, ValueError, "activation must be one of 'relu', 'gelu', 'gelu_tanh', 'squared_relu', got 'swish'"),
+    ({"norm": "batch"}, ValueError, "norm must be one of 'layer', 'rms', got 'batch'"),
     ({"positions": "absolute"}, ValueError, f"positions must be one of {SCHEMES}, got 'absolute'"),
     ({"positions": None}, ValueError, f"positions must be one of {SCHEMES}, got None"),
     ({"positions": "rotary", "d_model": 6}, ValueError, "d_head must be even … got 3"),
     ({"num_segments": -1}, ValueError, "num_segments must be at least 0, got -1"),
-    ({"num_segments": 1.5}, TypeError, "num_segments must be a whole number, got 1.5"),
+    ({"num_segments": 1.5}, TypeError, "num_segments must be an integer, got 1.5"),
     ({"eps": 0.0}, ValueError, "eps must be above 0, got 0.0"),
     ({"eps": math.nan, "norm": "rms"}, ValueError, "eps must be above 0, got nan"),
-    ({"pad_id": 10}, ValueError, "pad_id must lie from 0 to vocab_size - 1 = 9, got 10"),
+    ({"pad_id": 10}, ValueError, "pad_id must lie from 0 to 9, got 10"),
     ({"pad_id": -1}, ValueError, "pad_id must be at least 0, got -1"),
-    ({"pad_id": 0.0}, TypeError, "pad_id must be a whole number, got 0.0"),
+    ({"pad_id": 0.0}, TypeError, "pad_id must be an integer, got 0.0"),
 ])
 def test_encoders_refuse_options(arguments, error, message):
     refused(error, message, lambda: encoder(**arguments))
@@ -85,12 +85,12 @@ def test_models_refuse_ids(model, ids, error, message):
 
 
 @pytest.mark.parametrize(("mask", "error", "message"), [
-    (tokens([1, 1], [1, 0]), ValueError, "attention_mask must have the shape of input_ids, (2, 3), got (2, 2)"),
+    (tokens([1, 1], [1, 0]), ValueError, "attention_mask must have shape (2, 3), got (2, 2)"),
     (tokens([1, 1, 1]), ValueError, "(2, 3), got (1, 3)"),
     (tokens(1, 1, 1), ValueError, "(2, 3), got (3,)"),
     (torch.ones(2, 1, 1, 3, dtype=torch.bool, device=DEVICE), ValueError, "(2, 3), got (2, 1, 1, 3)"),
-    (tokens([1, 1, 1], [1, 1, 0], dtype=torch.float32), TypeError, "attention_mask must be a tensor of booleans, int64 or int32, got torch.float32"),
-    ([[1, 1, 1], [1, 1, 0]], TypeError, "int64 or int32, got list"),
+    (tokens([1, 1, 1], [1, 1, 0], dtype=torch.float32), TypeError, "attention_mask must be a tensor of booleans, int64 or int32 … got torch.float32"),
+    ([[1, 1, 1], [1, 1, 0]], TypeError, "int64 or int32 … got list"),
     (tokens([1, 1, 2], [1, 1, 0]), ValueError, "1 for a real token and 0 for padding, got 0 to 2"),
     (tokens([1, 1, -1], [1, 1, 0]), ValueError, "1 for a real token and 0 for padding, got -1 to 1"),
 ])
@@ -115,21 +115,21 @@ def test_models_refuse_segments(model, num_segments, segments, error, message):
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda: SequenceClassifier(encoder(), 3, "max"), ValueError, 'pooling must be "first", "mean" or "attention", got \'max\''),
-    (lambda: SequenceClassifier(encoder(), 3, None), ValueError, 'pooling must be "first", "mean" or "attention", got None'),
+    (lambda: SequenceClassifier(encoder(), 3, "max"), ValueError, "pooling must be one of 'first', 'mean', 'attention', got 'max'"),
+    (lambda: SequenceClassifier(encoder(), 3, None), ValueError, "pooling must be one of 'first', 'mean', 'attention', got None"),
     (lambda: SequenceClassifier(encoder(), 0), ValueError, "num_classes must be at least 1, got 0"),
-    (lambda: SequenceClassifier(encoder(), 2.0), TypeError, "num_classes must be a whole number, got 2.0"),
+    (lambda: SequenceClassifier(encoder(), 2.0), TypeError, "num_classes must be an integer, got 2.0"),
     (lambda: SequenceClassifier(encoder(), 2, dropout=1), ValueError, "dropout must be at least 0 and below 1, got 1"),
     (lambda: TokenTagger(encoder(), 0), ValueError, "num_labels must be at least 1, got 0"),
-    (lambda: TokenTagger(encoder(), "3"), TypeError, "num_labels must be a whole number, got '3'"),
+    (lambda: TokenTagger(encoder(), "3"), TypeError, "num_labels must be an integer, got '3'"),
     (lambda: TokenTagger(encoder(), 3, 1.5), ValueError, "dropout must be at least 0 and below 1, got 1.5"),
-    (lambda: MaskedLanguageModel(encoder(), "swish"), ValueError, "activation must be one of relu, gelu, gelu_tanh, squared_relu, got 'swish'"),
+    (lambda: MaskedLanguageModel(encoder(), "swish"), ValueError, "activation must be one of 'relu', 'gelu', 'gelu_tanh', 'squared_relu', got 'swish'"),
     (lambda: MaskedLanguageModel(encoder(), eps=0), ValueError, "eps must be above 0, got 0"),
     (lambda: TokenEmbedding(10, 8, 6, "absolute"), ValueError, f"positions must be one of {SCHEMES}, got 'absolute'"),
     (lambda: TokenEmbedding(10, 8, 6, dropout=-1), ValueError, "dropout must be at least 0 and below 1, got -1"),
     (lambda: TokenEmbedding(10, 8, 6, "none").to(DEVICE)(IDS, offset=4), ValueError, "max_seq_len is 6, got 7 tokens"),
     (lambda: position_scheme("rotary", 8, 0, 6, True), ValueError, "num_heads must be at least 1, got 0"),
-    (lambda: position_scheme("alibi", 8, 2.0, 6, True), TypeError, "num_heads must be a whole number, got 2.0"),
+    (lambda: position_scheme("alibi", 8, 2.0, 6, True), TypeError, "num_heads must be an integer, got 2.0"),
 ])
 def test_heads_and_what_stands_before_the_blocks_refuse_options(call, error, message):
     refused(error, message, call)
@@ -141,9 +141,9 @@ def test_heads_and_what_stands_before_the_blocks_refuse_options(call, error, mes
     ({"share": -0.15}, ValueError, "got -0.15"),
     ({"share": math.nan}, ValueError, "got nan"),
     ({"vocab_size": 0}, ValueError, "vocab_size must be at least 1, got 0"),
-    ({"vocab_size": 10.0}, TypeError, "vocab_size must be a whole number, got 10.0"),
+    ({"vocab_size": 10.0}, TypeError, "vocab_size must be an integer, got 10.0"),
     ({"mask_id": -1}, ValueError, "mask_id must be at least 0, got -1"),
-    ({"mask_id": None}, TypeError, "mask_id must be a whole number, got None"),
+    ({"mask_id": None}, TypeError, "mask_id must be an integer, got None"),
     ({"input_ids": IDS.float()}, TypeError, "input_ids must be a tensor of int64 or int32, got torch.float32"),
     ({"input_ids": [[1, 2]]}, TypeError, "int64 or int32, got list"),
 ])

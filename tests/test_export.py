@@ -7,7 +7,7 @@ import sys
 import made
 import pytest
 
-from shared.export import export
+from shared.export import HEADER, export
 
 TRANSFORMER = made.ROOT / "shared" / "transformer"
 COPIED = """
@@ -64,7 +64,7 @@ def test_the_committed_package_is_what_the_notebooks_export(tmp_path):
 def test_export_joins_modules_in_the_order_of_the_lessons_and_removes_stale_ones(tmp_path):
     stale = tmp_path / "shared" / "transformer" / "old.py"
     stale.parent.mkdir(parents=True)
-    stale.write_text("import nothing")
+    stale.write_text(f"{HEADER}\nimport nothing")
     first = made.notebook("#| default_exp transformer.second", "#| export\ndef a():\n    return 1", "b = 2")
     last = made.notebook("#| default_exp transformer.first", "#| export\nfrom shared.transformer.second import a\nc = a()")
     modules = exported(tmp_path, first, last)
@@ -78,10 +78,55 @@ def test_export_joins_modules_in_the_order_of_the_lessons_and_removes_stale_ones
 def test_a_cell_that_cannot_be_parsed_does_not_cost_the_package(tmp_path):
     working = tmp_path / "shared" / "transformer" / "attention.py"
     working.parent.mkdir(parents=True)
-    working.write_text("kept = True\n")
+    working.write_text(f"{HEADER}\nkept = True\n")
     with pytest.raises(SyntaxError):
         exported(tmp_path, made.notebook("#| default_exp transformer.attention", "#| export\ndef broken(:"))
-    assert working.read_text() == "kept = True\n"
+    assert working.read_text() == f"{HEADER}\nkept = True\n"
+    assert list(working.parent.iterdir()) == [working]
+
+
+BY_HAND = '"""Written by hand."""\n\n__all__ = ["hard"]\nhard = 7\n'
+
+
+def by_hand(folder, name="by_hand", text=BY_HAND):
+    path = folder / "shared" / "transformer" / f"{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_files_written_by_hand_stay_and_what_they_make_public_can_be_imported(tmp_path):
+    kept, private = by_hand(tmp_path), by_hand(tmp_path, "private", "hidden = 8\n")
+    notebook = made.notebook("#| default_exp transformer.part", "#| export\nfrom shared.transformer import by_hand\na = by_hand.hard")
+    for _ in range(2):
+        assert [path.name for path in exported(tmp_path, notebook)] == ["part.py"]
+        shutil.rmtree(tmp_path / "notebooks")
+    assert (kept.read_text(), private.read_text()) == (BY_HAND, "hidden = 8\n")
+    assert python("-c", "import shared.transformer as made; print(made.a, made.hard, hasattr(made, 'hidden'))", cwd=tmp_path) == "7 7 False\n"
+
+
+def test_a_notebook_that_would_overwrite_a_file_written_by_hand_is_refused_and_nothing_changes(tmp_path):
+    kept, first = by_hand(tmp_path), made.notebook("#| default_exp transformer.part", "#| export\na = 1")
+    with pytest.raises(ValueError, match=r"02_made\.ipynb exports into by_hand\.py, which is written by hand"):
+        exported(tmp_path, first, made.notebook("#| default_exp transformer.by_hand", "#| export\nhard = 8"))
+    assert list(kept.parent.iterdir()) == [kept]
+    assert kept.read_text() == BY_HAND
+
+
+def test_a_failing_export_removes_what_is_new_and_gives_back_what_is_gone(tmp_path):
+    old = by_hand(tmp_path, "old", f"{HEADER}\nold = 1\n")
+    cells = made.notebook("#| default_exp transformer.part", "#| export\na = 1"), made.notebook("#| default_exp transformer.worse", "#| export\na = (")
+    with pytest.raises(SyntaxError):
+        exported(tmp_path, *cells)
+    assert {path.name: path.read_text() for path in old.parent.iterdir()} == {"old.py": f"{HEADER}\nold = 1\n"}
+
+
+def test_two_notebooks_may_write_one_module(tmp_path):
+    first = made.notebook("#| default_exp transformer.part", "#| export\na = 1", "#| export transformer.shared_part\nb = 2")
+    second = made.notebook("#| default_exp transformer.shared_part", "#| export\nc = b + 1")
+    modules = exported(tmp_path, first, second)
+    assert sorted(path.name for path in modules) == ["part.py", "shared_part.py"]
+    assert python("-c", "import shared.transformer as made; print(made.a, made.b, made.c)", cwd=tmp_path) == "1 2 3\n"
 
 
 def test_copied_into_an_empty_package_the_parts_need_pytorch_alone(tmp_path):

@@ -1,4 +1,4 @@
-"""The course's multi-head attention equals PyTorch's: values and gradients, on both of its paths."""
+"""The course's multi-head attention equals PyTorch's: values and gradients, on each of its paths."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from parity_attention import DEVICE, EXACT, numbers
 from parity_multi_head import (INPUTS, MASKS, PATHS, PROJECTIONS, agree, compare, dropout_is_right, forced, inputs, layer, mask_for,
                                nothing_allowed_is_right, our_results, pytorch)
 
-from shared.transformer import GPTModel, KeyValueCache, MultiHeadAttention, causal_mask, multi_head, padding_mask, position_scheme
+from shared.transformer import KeyValueCache, MultiHeadAttention, padding_mask
 
 FIXED = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
@@ -108,48 +108,6 @@ def test_autocast_in_bfloat16_is_near_float64(path, need_weights, kind):
 def test_biases_are_there_if_asked_for(bias):
     projections = [getattr(MultiHeadAttention(6, 2, bias=bias), name) for name in PROJECTIONS]
     assert [projection.bias is not None for projection in projections] == [bias] * 4
-
-
-# --- the promise that a mask is causal
-
-@pytest.mark.parametrize("scheme", [None, "rotary", "alibi", "relative"])
-@pytest.mark.parametrize("path", PATHS)
-def test_a_promised_causal_mask_changes_no_value_and_no_gradient(path, scheme):
-    ours, query = layer(8, 2), numbers(2, 5, 8)
-    ours.positions = scheme and position_scheme(scheme, 8, 2, 16, bidirectional=False).to(DEVICE, torch.float64)
-    mask = causal_mask(5, device=DEVICE)
-    with forced(path):
-        plain, promised = (our_results(ours, query, None, None, mask, need_weights=False, is_causal=is_causal) for is_causal in (False, True))
-    for found, expected in zip(promised, plain, strict=True):
-        if expected is not None:
-            torch.testing.assert_close(found, expected, **EXACT)
-
-
-def test_the_decoder_promises_a_causal_mask_where_it_has_one(monkeypatch):
-    fast, promised = torch.nn.functional.scaled_dot_product_attention, []
-
-    def noted(query, key, value, mask, dropout, is_causal):
-        assert (mask is None) == (is_causal or query.size(-2) == 1)
-        promised.append(is_causal)
-        return fast(query, key, value, mask, dropout, is_causal)
-
-    monkeypatch.setattr(multi_head.F, "scaled_dot_product_attention", noted)
-    model, ids, cache = GPTModel(7, 8, 1, 2, max_seq_len=16).to(DEVICE).eval(), torch.arange(5, device=DEVICE)[None], KeyValueCache(1)
-    with torch.no_grad():
-        model(ids)
-        model(ids, attention_mask=torch.ones_like(ids))
-        for new in (ids, ids, ids[:, :1]):                  # the first chunk, one behind it, a single token
-            model(new, cache=cache)
-    assert promised == [True, False, True, False, False]
-
-
-@pytest.mark.parametrize(("mask", "keys", "is_causal", "error"), [
-    (None, 3, True, ValueError), (torch.ones(3, 4, dtype=torch.bool), 4, True, ValueError), (torch.ones(3, 3, dtype=torch.bool), 3, 1, TypeError),
-    (torch.ones(2, 1, 3, 3, dtype=torch.bool), 3, True, ValueError), (torch.zeros(3, 3), 3, True, ValueError)])
-def test_a_promise_that_cannot_hold_is_refused(mask, keys, is_causal, error):
-    mask = mask if mask is None else mask.to(DEVICE)
-    with pytest.raises(error, match="is_causal"):
-        layer()(numbers(2, 3, 6), numbers(2, keys, 6), mask=mask, is_causal=is_causal)
 
 
 def test_a_cache_of_all_layers_is_refused_where_one_layer_s_is_needed():

@@ -29,9 +29,9 @@ def test_the_arguments_that_the_cases_vary_are_good():
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"d_model": 10, "num_heads": 3}, "num_heads must divide d_model … d_model = 10, num_heads = 3"),
     ({"d_model": 4, "num_heads": 8}, "d_model = 4, num_heads = 8"),
-    ({"d_model": 8, "num_heads": 0}, "d_model = 8, num_heads = 0"),
-    ({"d_model": 8, "num_heads": -2}, "d_model = 8, num_heads = -2"),
-    ({"d_model": 0, "num_heads": 1}, "d_model = 0, num_heads = 1"),
+    ({"d_model": 8, "num_heads": 0}, "num_heads must be at least 1, got 0"),
+    ({"d_model": 8, "num_heads": -2}, "num_heads must be at least 1, got -2"),
+    ({"d_model": 0, "num_heads": 1}, "d_model must be at least 1, got 0"),
     ({"d_model": 8, "num_heads": 2, "dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
     ({"d_model": 8, "num_heads": 2, "dropout": math.nan}, "got nan"),
 ])

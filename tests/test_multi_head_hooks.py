@@ -21,7 +21,7 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 def test_attention_maps_are_the_weights_of_every_head():
     ours, (query, key, _) = layer(num_heads=3), inputs("cross")
     mask = mask_for("boolean", query, key)
-    maps = ours.get_attention_maps(query, key, mask)
+    maps = ours.get_attention_maps(query, key, mask=mask)
     assert maps.shape == (2, 3, 4, 3)
     torch.testing.assert_close(maps, ours(query, key, mask=mask, average_weights=False)[1], **EXACT)
     torch.testing.assert_close(maps.mean(dim=1), ours(query, key, mask=mask)[1], **EXACT)

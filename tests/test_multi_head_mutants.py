@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from parity_multi_head import compare
 from torch import nn
 
-from shared.transformer import multi_head
+from shared.transformer import fused
 
 
 class Layer(nn.Module):
@@ -32,7 +32,7 @@ class Layer(nn.Module):
             (self.to_query, query), (self.to_key, key), (to_value, value)))
         if self.fault == "one head used for all":
             query, key, value = (x[:, :1].expand_as(x) for x in (query, key, value))
-        if need_weights or multi_head._explicit_is_faster(query, key):
+        if need_weights or fused.explicit_is_faster(query, key):
             output, weights = self._explicit(query, key, value, mask)
         else:
             output, weights = self._fast(query, key, value, mask), None

@@ -9,7 +9,8 @@ from parity_decoder import ids_of
 from parity_seq2seq import BOS, SHARING, keep_of, marian, our_name, same_as_marian, transformer_agrees
 from properties_seq2seq import losses_agree
 
-from shared.transformer import Transformer, beam_search, greedy_decode, label_smoothed_loss, seq2seq
+import shared.transformer as parts
+from shared.transformer import Transformer, beam_search, greedy_decode, label_smoothed_loss
 
 PAD = 10
 
@@ -18,13 +19,13 @@ PAD = 10
 @pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_it_equals_pytorch_s(norm_first, sharing, activation):
-    transformer_agrees(seq2seq, norm_first, sharing, activation, positions="learned" if activation == "gelu" else "sinusoidal")
+    transformer_agrees(parts, norm_first, sharing, activation, positions="learned" if activation == "gelu" else "sinusoidal")
 
 
 @pytest.mark.parametrize("options", [{"bias": False}, {"scale": False}, {"B": 1, "T": 1, "S": 1, "num_layers": 1}, {"B": 3, "T": 9, "S": 2, "num_layers": 3}])
 def test_it_equals_pytorch_s_with_other_options_and_shapes(options):
-    transformer_agrees(seq2seq, **options)
-    transformer_agrees(seq2seq, norm_first=True, **options)
+    transformer_agrees(parts, **options)
+    transformer_agrees(parts, norm_first=True, **options)
 
 
 # --- Marian
@@ -41,11 +42,11 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
 def test_it_equals_marian(options, sharing):
-    same_as_marian(seq2seq, sharing, **options)
+    same_as_marian(parts, sharing, **options)
 
 
 def test_it_equals_marian_with_two_vocabularies():
-    ours, _ = same_as_marian(seq2seq, "target", decoder_vocab_size=14)
+    ours, _ = same_as_marian(parts, "target", decoder_vocab_size=14)
     assert ours.encoder.vocab_size == 11 and ours.output.out_features == 14
 
 
@@ -60,7 +61,7 @@ ENDS = {"all": (2, 10), "target": (3, 4), "none": (4, 9, 1, 3, 0, 3)}
 
 def writers(seed, sharing="all", **options):
     """(ours, theirs, sources, mask, eos_id): equal weights, drawn so that texts differ; eos_id is the token that ends them at the most places."""
-    ours, theirs = same_as_marian(seq2seq, sharing, **options)
+    ours, theirs = same_as_marian(parts, sharing, **options)
     with torch.no_grad():
         mine = dict(ours.named_parameters())
         for number, (name, parameter) in enumerate(mine.items()):
@@ -120,7 +121,7 @@ def test_beams_are_marian_s(num_beams):
 # --- the loss
 
 def test_the_loss_equals_pytorch_s_and_that_of_loops():
-    losses_agree(seq2seq)
+    losses_agree(parts)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)

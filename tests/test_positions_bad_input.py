@@ -45,7 +45,7 @@ def test_the_arguments_that_the_cases_vary_are_good(part):
 @pytest.mark.parametrize("given", [8.0, "8", True, None, torch.tensor(8)])
 @pytest.mark.parametrize(("part", "name"), SIZES, **names)
 def test_a_size_that_is_no_whole_number_is_refused(part, name, given):
-    refused(TypeError, f"{name} must be a whole number, got {given!r}", lambda: make(part, **{name: given}))
+    refused(TypeError, f"{name} must be an integer, got {given!r}", lambda: make(part, **{name: given}))
 
 
 @pytest.mark.parametrize("given", [0, -1, -8])
@@ -57,7 +57,7 @@ def test_a_size_below_one_is_refused(part, name, given):
 @pytest.mark.parametrize("given", ["half", "Halves", "", None, 1])
 @pytest.mark.parametrize("part", WITH_OPTIONS, **names)
 def test_another_layout_is_refused(part, given):
-    refused(ValueError, f"layout must be one of interleaved, halves, got {given!r}", lambda: make(part, layout=given))
+    refused(ValueError, f"layout must be one of 'interleaved', 'halves', got {given!r}", lambda: make(part, layout=given))
 
 
 @pytest.mark.parametrize(("given", "error"), NO_NUMBERS)
@@ -110,7 +110,7 @@ def test_words_of_another_width_are_refused(part, shape):
 @pytest.mark.parametrize(("offset", "T"), [(0, 17), (13, 4), (16, 1), (17, 0), (1000, 4), (-1, 4), (-16, 4), (1.0, 4), (0.5, 4),
                                            (True, 4), (None, 4), ("1", 4), (torch.tensor(1), 4)])
 def test_places_that_do_not_exist_are_refused(part, offset, T):
-    refused(ValueError, f"offset must be a whole number of at least 0 … max_seq_len = 16, got offset = {offset!r}, T = {T}",
+    refused(ValueError, f"offset must be an integer of at least 0 … max_seq_len = 16, got offset = {offset!r}, T = {T}",
             lambda: make(part)(zeros(2, T, 8), offset))
 
 
@@ -134,7 +134,7 @@ def attend(positions, T=4, S=4, **options):
 @pytest.mark.parametrize("name", WITHIN)
 @pytest.mark.parametrize(("T", "S"), [(4, 3), (1, 0), (9, 8)])
 def test_more_queries_than_keys_are_refused(name, T, S):
-    refused(ValueError, f"self-attention: the queries are the last T of S places, got T = {T} queries and S = {S} keys",
+    refused(ValueError, f"self-attention: the queries are the last T of S positions, got T = {T} queries and S = {S} keys",
             lambda: attend(WITHIN[name](), T, S))
 
 
@@ -178,7 +178,7 @@ def test_a_wrong_mask_is_refused_as_without_positions(path, name, mask, error, m
 
 @pytest.mark.parametrize("given", ["yes", None, 0, 1])
 def test_a_direction_that_is_neither_true_nor_false_is_refused(given):
-    refused(TypeError, f"bidirectional must be True or False, got {given!r}", lambda: make(RelativePositionBias, bidirectional=given))
+    refused(TypeError, f"bidirectional must be a bool, got {type(given).__name__}", lambda: make(RelativePositionBias, bidirectional=given))
 
 
 @pytest.mark.parametrize("part", [SinusoidalPositionalEncoding, LearnedPositionalEmbedding], **names)
@@ -198,10 +198,10 @@ def test_rotary_does_not_turn_a_single_row():
 
 @pytest.mark.parametrize("offset", ["1", None, True])
 def test_rotary_begins_at_whole_places(offset):
-    refused((TypeError, ValueError), f"offset must be a whole number, got {offset!r}",
+    refused((TypeError, ValueError), f"offset must be an integer, got {offset!r}",
             lambda: make(RotaryEmbedding).rotate(zeros(4, 8), offset))
 
 
 @pytest.mark.parametrize("positions", [[0, 1], 3, None])
 def test_sinusoids_are_of_a_tensor(positions):
-    refused(TypeError, "positions must be a tensor, got", lambda: make(sinusoids, positions=positions))
+    refused(TypeError, "positions must be a Tensor, got", lambda: make(sinusoids, positions=positions))

@@ -170,9 +170,9 @@ ROTARY_FAULTS = [
 
 
 class ValuesToo(MultiHeadAttention):
-    def _attend(self, query, key, value, *options):
+    def attend(self, query, key, value, *options):
         rotated = self.positions.rotate(value) if isinstance(self.positions, positions.RotaryEmbedding) else value
-        return super()._attend(query, key, rotated, *options)
+        return super().attend(query, key, rotated, *options)
 
 
 def with_fault(name, make, fault=None):

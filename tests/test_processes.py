@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -50,6 +51,31 @@ def test_a_checkpoint_fits_one_process_and_two(seen, name):
 def test_two_processes_go_on_exactly_with_the_dropout_of_each(seen):
     assert seen["two twice, dropout"]["losses"] == seen["two, dropout"]["losses"]
     assert seen["two, dropout"]["losses"] != pytest.approx(seen["one, longer warm-up"]["losses"], **CLOSE)
+
+
+@forks
+@pytest.mark.parametrize("name", ["shuffled, two", "shuffled, two, then one"])
+def test_a_loader_that_shuffles_gives_all_processes_the_same_batches(seen, name):
+    assert seen[name]["losses"] == pytest.approx(seen["shuffled, one"]["losses"], **CLOSE)
+
+
+@forks
+def test_processes_use_each_example_once_an_epoch(seen):
+    """Steps 5 to 12, two batches of four each; an epoch has three steps."""
+    read = seen["shuffled, two"]["read"]
+    steps = list(zip(*(re.findall("batch (.*)", read[f"out{rank}"]) for rank in (0, 1))))
+    assert len(steps) == 8
+    for epoch in (steps[2:5], steps[5:8]):
+        assert sorted(number for pair in epoch for batch in pair for number in json.loads(batch)) == list(range(24))
+
+
+@forks
+def test_what_differs_is_said_once_by_the_first_process(seen):
+    read = seen["shuffled, two, then one"]["read"]
+    assert "the number of processes was 2, is 1" in read["err0"]
+    own = seen["its own"]["read"]
+    assert "batches(0) gives other batches in each process" in own["err0"] and "gives other batches" not in own["err1"]
+    assert "differs from this run" not in seen["two twice, dropout"]["read"]["err0"] + seen["shuffled, two"]["read"]["err0"]
 
 
 @forks

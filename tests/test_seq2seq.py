@@ -12,7 +12,8 @@ from parity_seq2seq import SHARING, TINY, keep_of, made
 from properties_seq2seq import cached_is_uncached, counts_and_shares, looks_back_only, memory_is_projected_once, padding_plays_no_part, starts_right
 
 from shared import properties
-from shared.transformer import KeyValueCache, Transformer, initialise_transformer, label_smoothed_loss, record_attention, seq2seq
+import shared.transformer as parts
+from shared.transformer import KeyValueCache, Transformer, initialise_transformer, label_smoothed_loss, record_attention
 
 each_sharing = pytest.mark.parametrize("sharing", SHARING)
 
@@ -20,7 +21,7 @@ each_sharing = pytest.mark.parametrize("sharing", SHARING)
 # --- what it has
 
 def test_parameters_and_what_is_shared():
-    counts_and_shares(seq2seq)
+    counts_and_shares(parts)
 
 
 def test_the_base_model_matrix_by_matrix():
@@ -50,7 +51,7 @@ def test_what_is_shared_stays_one_tensor(sharing):
 # --- how it starts
 
 def test_how_it_starts():
-    starts_right(seq2seq)
+    starts_right(parts)
 
 
 @each_sharing
@@ -79,11 +80,11 @@ def test_starting_anew_leaves_gains_and_biases():
 @pytest.mark.parametrize("options", [{}, {"norm_first": True, "norm": "rms", "bias": False}, {"sharing": "all", "num_decoder_layers": 1}]
                          + [{"positions": positions, "d_model": 8} for positions in POSITIONS if positions != "sinusoidal"])
 def test_the_target_looks_back_only_and_sees_the_whole_source(options):
-    looks_back_only(seq2seq, **options)
+    looks_back_only(parts, **options)
 
 
 def test_padding_plays_no_part():
-    padding_plays_no_part(seq2seq)
+    padding_plays_no_part(parts)
 
 
 def test_a_source_of_padding_alone_is_finite():
@@ -115,11 +116,11 @@ def test_one_batch_can_be_overfitted():
 @pytest.mark.parametrize("options", [{}, {"norm_first": True, "norm": "rms", "sharing": "all"}, {"positions": "rotary", "d_model": 8},
                                      {"positions": "relative"}, {"positions": "learned", "bias": False}])
 def test_cached_in_any_chunks_equals_at_once_also_after_rows_were_chosen(options):
-    cached_is_uncached(seq2seq, 6, **options)
+    cached_is_uncached(parts, 6, **options)
 
 
 def test_the_memory_s_keys_and_values_are_made_once():
-    memory_is_projected_once(seq2seq)
+    memory_is_projected_once(parts)
 
 
 def test_a_step_copies_nothing_of_the_memory():

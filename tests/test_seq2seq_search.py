@@ -10,33 +10,34 @@ from parity_seq2seq import BOS, EOS, continuations, every_text, keep_of, penalis
 from properties_searches import (beams_are_those_of_lists, greedy_is_the_most_probable, leaves_the_model_as_it_was, one_beam_is_greedy,
                                  stops_when_nothing_can_win, wide_beams_find_the_best)
 
-from shared.transformer import Transformer, beam_search, greedy_decode, seq2seq
+import shared.transformer as parts
+from shared.transformer import Transformer, beam_search, greedy_decode
 
 
 def test_greedy_takes_the_most_probable_token_until_the_end():
-    greedy_is_the_most_probable(seq2seq, range(6))
+    greedy_is_the_most_probable(parts, range(6))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 3.0])
 def test_beams_are_those_of_plain_lists_which_do_not_stop_early(alpha):
-    beams_are_those_of_lists(seq2seq, range(4), alphas=(alpha,), widths=(2, 5))
+    beams_are_those_of_lists(parts, range(4), alphas=(alpha,), widths=(2, 5))
 
 
 def test_one_beam_is_greedy():
-    one_beam_is_greedy(seq2seq)
+    one_beam_is_greedy(parts)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 3.0])
 def test_a_beam_as_wide_as_there_are_texts_finds_the_best(alpha):
-    wide_beams_find_the_best(seq2seq, range(3), alphas=(alpha,))
+    wide_beams_find_the_best(parts, range(3), alphas=(alpha,))
 
 
 def test_it_stops_when_nothing_can_win_and_not_before():
-    stops_when_nothing_can_win(seq2seq)
+    stops_when_nothing_can_win(parts)
 
 
 def test_searches_leave_the_model_as_it_was():
-    leaves_the_model_as_it_was(seq2seq)
+    leaves_the_model_as_it_was(parts)
 
 
 def test_scores_are_those_of_the_texts():

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings, strategies
 from refusals import refused
 
-from shared.transformer import (BPETokenizer, CharTokenizer, apply_merges, bpe, learn_merges, learn_merges_by_recounting, merge_pair, pre_tokenize,
+from shared.transformer import (BPETokenizer, CharTokenizer, apply_merges, files, learn_merges, learn_merges_by_recounting, merge_pair, pre_tokenize,
                                 text_tokens)
 
 TRAINED = BPETokenizer.train(laws.CORPUS, 400, laws.SPECIAL)
@@ -112,7 +112,7 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     def full(*paths):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bpe.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         BPETokenizer().save(tmp_path / "tokenizer.json")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]

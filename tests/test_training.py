@@ -10,8 +10,9 @@ import torch
 from refusals import refused
 
 from shared import callbacks
+from shared import transformer as training
 from shared.transformer import (AdamW, Checkpoints, Trainer, accumulate_gradients, clip_grad_norm, length_buckets, mean_loss, read_checkpoint,
-                                restore_random_states, random_states, training, warmup_cosine, warmup_inverse_sqrt)
+                                restore_random_states, random_states, warmup_cosine, warmup_inverse_sqrt)
 
 LAWS = [laws.optimiser_agrees, laws.groups_are_matrices_and_vectors, laws.clipping_agrees, laws.schedules_agree, laws.buckets_are_right,
         laws.accumulation_is_one_large_batch, laws.training_is_the_loop_by_hand, laws.half_precision_is_close,
@@ -44,12 +45,12 @@ def test_training_ends_at_the_step_asked_for_and_asks_for_an_epoch_again():
         asked.append(epoch)
         return laws.texts(epoch, 4)
 
-    made, told = laws.trainer(training, batches=batches)
+    made, reports = laws.trainer(training, batches=batches)
     made.train(6)
     made.train(6)
     made.train(9)
-    assert asked == [0, 1, 1, 2] and made.position == (2, 1)
-    assert [step["step"] for step in told] == list(range(1, 10))
+    assert asked == [0, 1, 1, 2] and made.progress == (2, 1)
+    assert [step["step"] for step in reports] == list(range(1, 10))
 
 
 def test_compiled_or_not_the_loss_calls_what_was_made(monkeypatch):
@@ -66,7 +67,7 @@ def test_after_a_gradient_that_is_not_finite_it_trains_on(precision):
         total, count = laws.loss_of(model, batch)
         return total + (0 * total).sqrt(), count                            # finite, with a gradient of 0 / 0
 
-    made, told = laws.trainer(training, dtype=torch.float32, loss=no_gradient, precision=precision)
+    made, reports = laws.trainer(training, dtype=torch.float32, loss=no_gradient, precision=precision)
     made.scaler = torch.amp.GradScaler("cpu", init_scale=0.5, enabled=precision == "float16")    # too small to have overflowed
     before = laws.weights(made.model).clone()
     with pytest.raises(FloatingPointError, match="the gradient's length is nan at step 1"):
@@ -74,7 +75,7 @@ def test_after_a_gradient_that_is_not_finite_it_trains_on(precision):
     torch.testing.assert_close(laws.weights(made.model), before, rtol=0, atol=0)
     made.loss = laws.loss_of
     made.train(3)
-    assert [step["step"] for step in told] == [1, 2, 3] and laws.weights(made.model).isfinite().all()
+    assert [step["step"] for step in reports] == [1, 2, 3] and laws.weights(made.model).isfinite().all()
 
 
 def test_rates_may_be_numbers_of_numpy(tmp_path):
@@ -86,9 +87,9 @@ def test_rates_may_be_numbers_of_numpy(tmp_path):
 
 
 def test_a_loss_falls():
-    made, told = laws.trainer(training, batches=lambda epoch: laws.texts(0))
+    made, reports = laws.trainer(training, batches=lambda epoch: laws.texts(0))
     made.train(150)
-    assert told[-1]["loss"] < 0.7 * told[0]["loss"] and made.model.training
+    assert reports[-1]["loss"] < 0.7 * reports[0]["loss"] and made.model.training
 
 
 # --- those who look on
@@ -110,9 +111,9 @@ def shown(monkeypatch):
 def test_a_curve_grows_and_samples_are_written(shown):
     curve, lines = callbacks.LiveCurve(12, every=5, floor=1.0), []
     samples = callbacks.Samples(lambda model: f"training: {model.training}", every=4, tell=lines.append)
-    made, told = laws.trainer(training, evaluate=lambda model: {"loss": 2.0}, evaluate_every=5, callbacks=[callbacks.Progress(12), curve, samples])
+    made, reports = laws.trainer(training, evaluate=lambda model: {"loss": 2.0}, evaluate_every=5, callbacks=[callbacks.Progress(12), curve, samples])
     made.train(12)
-    assert curve.losses == [(step["step"], step["loss"]) for step in told] and curve.evaluated == [(5, 2.0), (10, 2.0), (12, 2.0)]
+    assert curve.losses == [(step["step"], step["loss"]) for step in reports] and curve.evaluated == [(5, 2.0), (10, 2.0), (12, 2.0)]
     assert len(shown) == 4 and {picture["text/plain"] for picture in shown} == {"[picture: The loss of each step falls as training goes on.]"}
     assert samples.texts == [(4, "training: False"), (8, "training: False"), (12, "training: False")] and lines[0] == "step 4: training: False"
 
@@ -134,7 +135,7 @@ def test_early_stopping_waits_and_is_remembered(tmp_path):
 
 def test_a_log_goes_on_where_training_does(tmp_path):
     path = tmp_path / "a folder" / "log.csv"
-    made, told = laws.trainer(training, evaluate=lambda model: {"loss": 0.5, "bleu": 3}, evaluate_every=2, callbacks=[callbacks.CSVLog(path, ("loss", "bleu"))],
+    made, reports = laws.trainer(training, evaluate=lambda model: {"loss": 0.5, "bleu": 3}, evaluate_every=2, callbacks=[callbacks.CSVLog(path, ("loss", "bleu"))],
                               folder=tmp_path / "checkpoints", save_every=3)
     made.train(5)
     with open(path, "a") as file:
@@ -146,7 +147,7 @@ def test_a_log_goes_on_where_training_does(tmp_path):
     again.train(6)
     rows = callbacks.read_log(path)
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
-    assert [row["loss"] for row in rows[:5]] == [step["loss"] for step in told]
+    assert [row["loss"] for row in rows[:5]] == [step["loss"] for step in reports]
     assert [row.get("evaluated bleu") for row in rows] == [None, 3, None, None, None, None]
     assert path.read_text().splitlines()[0] == "step,loss,tokens,norm,lr,seconds,evaluated loss,evaluated bleu"
 
@@ -180,12 +181,12 @@ REFUSED = {
     "no batch to accumulate": (lambda: accumulate_gradients(MODEL, [], laws.loss_of), ValueError, "a token that counts"),
     "loss without a count": (lambda: made(loss=lambda model, batch: torch.zeros(())).train(1), TypeError, "loss must return (sum … got tensor(0.)"),
     "evaluate, no dict": (lambda: made(evaluate=lambda model: 3.0).train(1), TypeError, "evaluate must return {name: number}, got 3.0"),
-    "steps a float": (lambda: made().train(1.5), TypeError, "steps must be a whole number, got 1.5"),
+    "steps a float": (lambda: made().train(1.5), TypeError, "steps must be an integer, got 1.5"),
     "steps below 0": (lambda: made().train(-1), ValueError, "steps must be at least 0, got -1"),
     "nothing to stop for": (lambda: made(callbacks=[callbacks.EarlyStopping(1, "bleu")], evaluate=lambda model: {"loss": 1.0}).train(1), ValueError,
                             "early stopping watches 'bleu', evaluated were loss"),
     "empty epoch": (lambda: made(batches=lambda epoch: []).train(1), ValueError, "at least one batch an epoch, got none in epoch 0"),
-    "precision": (lambda: made(precision="int8"), ValueError, "precision must be \"float32\", \"bfloat16\" or \"float16\", got 'int8'"),
+    "precision": (lambda: made(precision="int8"), ValueError, "precision must be one of 'float32', 'bfloat16', 'float16', got 'int8'"),
     "a list of batches": (lambda: made(batches=laws.texts(0)), TypeError, "batches must be a function, got list"),
     "loss, a number": (lambda: made(loss=0.5), TypeError, "loss must be a function, got float"),
     "schedule, a number": (lambda: made(schedule=0.5), TypeError, "schedule must be a function, got float"),
@@ -193,7 +194,7 @@ REFUSED = {
     "callback": (lambda: made(callbacks=["log.csv"]), TypeError, "callbacks must be functions, got str"),
     "accumulate 0": (lambda: made(accumulate=0), ValueError, "accumulate must be at least 1, got 0"),
     "save_every 0": (lambda: made(save_every=0), ValueError, "save_every must be at least 1, got 0"),
-    "evaluate_every a float": (lambda: made(evaluate_every=1.5), TypeError, "evaluate_every must be a whole number, got 1.5"),
+    "evaluate_every a float": (lambda: made(evaluate_every=1.5), TypeError, "evaluate_every must be an integer, got 1.5"),
     "keep 0": (lambda: made(folder="x", keep=0), ValueError, "keep must be at least 1, got 0"),
     "NumPy's numbers in a checkpoint": (lambda: made(optimizer=torch.optim.AdamW(PARAMETERS, weight_decay=numpy.float64(0.1)), folder="x"), TypeError,
                                         "the state_dict of the optimizer must hold plain numbers"),
@@ -205,7 +206,7 @@ REFUSED = {
     "generators": (lambda: restore_random_states(random_states([torch.Generator()])), ValueError, "generators must be 1, as before, got 0"),
     "patience": (lambda: callbacks.EarlyStopping(0), ValueError, "patience must be at least 1, got 0"),
     "no checkpoint": (lambda: read_checkpoint("nowhere_0.pt"), FileNotFoundError, "nowhere_0.pt"),
-    "a keep of none": (lambda: Checkpoints("x", keep=None), TypeError, "keep must be a whole number, got None"),
+    "a keep of none": (lambda: Checkpoints("x", keep=None), TypeError, "keep must be an integer, got None"),
 }
 
 

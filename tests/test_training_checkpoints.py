@@ -5,11 +5,11 @@ import properties_files as files
 import properties_surroundings as theirs
 import pytest
 
-from shared.transformer import training
+from shared import transformer as training
 
 LAWS = [laws.resumes_to_the_same_weights, laws.keeps_the_last_and_the_best, files.damage_is_noticed, laws.a_loss_that_is_not_finite_stops,
         laws.nothing_of_another_run_is_lost, files.nothing_in_a_file_is_run, theirs.a_loader_of_pytorch_resumes,
-        theirs.what_is_saved_can_be_read, theirs.small_losses_are_told_apart]
+        theirs.what_is_saved_can_be_read, theirs.small_losses_are_told_apart, files.files_belong_together]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

@@ -4,7 +4,6 @@ Each job is a command line of `shared.train`; what each wrote is printed as JSON
 """
 
 import contextlib
-import io
 import json
 import os
 import pathlib
@@ -70,8 +69,28 @@ def poisoned(rank):
     train.F.cross_entropy = cross_entropy
 
 
+def shuffled(options):
+    """A task whose loader shuffles by PyTorch's own source, which differs between processes. Each batch it uses is printed."""
+    model, loss, batches, held_out = train.stories(options)
+    rows = torch.cat(list(batches(0, number=6)))
+
+    def seen(model, ids):
+        if model.training:
+            print("batch", (rows[:, None] == ids).all(-1).nonzero()[:, 0].tolist())
+        return loss(model, ids)
+
+    return model, seen, lambda epoch: torch.utils.data.DataLoader(rows, batch_size=4, shuffle=True), held_out
+
+
+def its_own(options):
+    """A task whose batches are others in each process, which is a mistake."""
+    model, loss, batches, held_out = train.stories(options)
+    return model, loss, lambda epoch: batches(epoch + 100 * int(os.environ["RANK"])), held_out
+
+
 def main(folder):
     """Run all jobs."""
+    train.TASKS |= {"shuffled": shuffled, "its own": its_own}
     torch.set_num_threads(1)
     torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]).zero_grad()       # imports what the first step imports
     seen = {"one": job(folder / "one", 1, 12), "two": job(folder / "two", 2, 12)}
@@ -82,6 +101,9 @@ def main(folder):
     seen["one, longer warm-up"] = job(folder / "one longer", 1, 12, *schedule)
     for name, worlds in {"one, then two": (1, 2), "two, then one": (2, 1)}.items():
         seen[name] = [job(folder / name, world, steps, *schedule) for world, steps in zip(worlds, (6, 12))][-1]
+    for name, worlds in {"shuffled, one": (1, 1), "shuffled, two": (2, 2), "shuffled, two, then one": (2, 1)}.items():
+        seen[name] = [job(folder / name, world, steps, *schedule, task="shuffled") for world, steps in zip(worlds, (4, 12))][-1]
+    seen["its own"] = job(folder / "its own", 2, 1, task="its own")
     seen["poisoned"] = job(folder / "poisoned", 2, 12, change=poisoned)
     seen["odd"] = job(folder / "odd", 2, 12, "--accumulate", "3")
     seen["bfloat16"] = job(folder / "bfloat16", 2, 12, "--precision", "bfloat16")

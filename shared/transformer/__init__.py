@@ -12,7 +12,14 @@ from .embedding import *  # noqa: F403
 from .encoder import *  # noqa: F403
 from .tagging import *  # noqa: F403
 from .decoder import *  # noqa: F403
+from .sampling import *  # noqa: F403
 from .text_tokens import *  # noqa: F403
+from .bleu import *  # noqa: F403
 from .seq2seq import *  # noqa: F403
+from .checkpointing import *  # noqa: F403
+from .optimisation import *  # noqa: F403
 from .training import *  # noqa: F403
 from .bpe import *  # noqa: F403
+from .files import *  # noqa: F403
+from .pretrained import *  # noqa: F403
+from .search import *  # noqa: F403

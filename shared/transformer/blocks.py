@@ -103,7 +103,7 @@ class FeedForward(nn.Module):
     def __init__(self, d_model, d_ff=None, activation="relu", dropout=0.0, bias=True):
         super().__init__()
         refuse.feed_forward(d_model, d_ff, activation, ACTIVATIONS, dropout)
-        d_ff = 4 * d_model if d_ff is None else d_ff
+        d_ff = 4 * int(d_model) if d_ff is None else d_ff
         self.activation = activation
         self.to_hidden = nn.Linear(d_model, d_ff, bias=bias)
         self.to_output = nn.Linear(d_ff, d_model, bias=bias)
@@ -120,10 +120,8 @@ class FeedForward(nn.Module):
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #class-transformerblock-nn-module-self-at
 class TransformerBlock(nn.Module):
-    """Self-attention, cross-attention if wanted, feed-forward; each with residual and norm.
-
-    norm_first: x + f(norm(x)), pre-norm; otherwise norm(x + f(x)), post-norm.
-    """
+    """Self-attention, cross-attention if wanted, feed-forward, each with residual and norm:
+    x + f(norm(x)) if norm_first (pre-norm), otherwise norm(x + f(x)) (post-norm)."""
 
     def __init__(self, d_model, num_heads, d_ff=None, dropout=0.0, activation="relu",
                  norm="layer", norm_first=True, cross_attention=False, bias=True,
@@ -160,8 +158,11 @@ class TransformerBlock(nn.Module):
         return norm(x) if self.norm_first else x
 
     def _after(self, norm, x, update):
-        x = x + self.dropout(update)                    # the sub-layer writes into the stream
+        x = x + self.dropout(update)                # the sub-layer writes into the stream
         return x if self.norm_first else norm(x)
+
+    def extra_repr(self):
+        return f"norm_first={self.norm_first}"
 
 # %% ../../notebooks/04_transformer_blocks.ipynb #def-block-parameters-d-model-d
 def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bias=True):
@@ -171,7 +172,8 @@ def block_parameters(d_model, d_ff=None, norm="layer", cross_attention=False, bi
     its own.
     """
     refuse.block_costs(d_model, d_ff, norm)
-    d_ff = 4 * d_model if d_ff is None else d_ff
+    d_model = int(d_model)                                  # NumPy's integers overflow
+    d_ff = 4 * d_model if d_ff is None else int(d_ff)
     attentions = 2 if cross_attention else 1
     attention = 4 * d_model * d_model + (4 * d_model if bias else 0)
     feed_forward = 2 * d_model * d_ff + (d_ff + d_model if bias else 0)
@@ -190,10 +192,12 @@ def block_flops(n, d_model, d_ff=None, memory_length=None, cached=0, batch=1):
     TypeError and ValueError for impossible sizes.
     """
     refuse.block_costs(d_model, d_ff, "layer", n, batch, memory_length, cached)
-    d_ff = 4 * d_model if d_ff is None else d_ff
+    n, d_model, cached = int(n), int(d_model), int(cached)  # NumPy's integers overflow
+    d_ff = 4 * d_model if d_ff is None else int(d_ff)
     flops = 8 * n * d_model ** 2 + 4 * n * (cached + n) * d_model + 4 * n * d_model * d_ff
     if memory_length is not None:
+        memory_length = int(memory_length)
         flops += 4 * n * d_model ** 2                               # queries and output
         flops += 4 * memory_length * d_model ** 2            # keys and values of the memory
         flops += 4 * n * memory_length * d_model               # scores, and values weighted
-    return batch * flops
+    return int(batch) * flops

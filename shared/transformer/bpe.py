@@ -9,12 +9,11 @@ import collections
 import functools
 import heapq
 import json
-import os
 import pathlib
 import re
 import unicodedata
 
-from . import refuse
+from . import files, refuse
 
 __all__ = ["pre_tokenize", "learn_merges"]
 
@@ -228,7 +227,7 @@ _LOOKS_SPECIAL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 
 def write_tokenizer(tokenizer, path):
     """Write a tokenizer as tokenizer.json, the whole file or nothing."""
-    path, ids = pathlib.Path(path), tokenizer._piece_ids.ids
+    ids = tokenizer._piece_ids.ids
     names = readable(tokenizer, list(range(tokenizer.vocab_size)))
     merges = [[names[ids[left]], names[ids[right]]] for left, right in tokenizer.merges]
     in_order = sorted(tokenizer.special, key=tokenizer.special.get)
@@ -236,12 +235,8 @@ def write_tokenizer(tokenizer, path):
     vocabulary = {name: number for number, name in enumerate(names)}
     content = _AROUND | {"added_tokens": added, "pre_tokenizer": _BYTE_LEVEL, "decoder": _BYTE_LEVEL,
                          "model": _MODEL | {"vocab": vocabulary, "merges": merges}}
-    half = path.with_name(f".{path.name}.half")
-    try:
-        half.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    files.write_whole(path, lambda half: half.write_text(text, encoding="utf-8"))
 
 
 def read_tokenizer(path):

@@ -64,11 +64,10 @@ def real_tokens(input_ids, attention_mask=None, pad_id=None):
 
     None where neither says anything: then all tokens are real.
     """
-    refuse.integers("input_ids", input_ids)
-    if attention_mask is not None:
-        refuse.real_mask("attention_mask", attention_mask, input_ids.shape)
-        return attention_mask.bool()
-    return None if pad_id is None else input_ids != pad_id
+    if attention_mask is None and pad_id is None:
+        return None
+    refuse.real_tokens(input_ids, attention_mask)
+    return input_ids != pad_id if attention_mask is None else attention_mask.bool()
 
 
 def left_padding_of(real):

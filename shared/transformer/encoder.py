@@ -6,8 +6,6 @@
 __all__ = ['BERT_BASE', 'TransformerEncoder', 'TokenTagger', 'SequenceClassifier', 'mask_tokens', 'MaskedLanguageModel']
 
 # %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch
-import copy
-
 import torch
 from torch import nn
 
@@ -22,8 +20,8 @@ class TransformerEncoder(nn.Module):
     """An embedding, and blocks in which every token sees every other (Vaswani 2017, §3.1).
 
     positions: a scheme by name (lesson 03).   scale, num_segments, embedding_norm: see
-    `TokenEmbedding`.   pad_id: tokens with this id are padding.   block: activation (here by
-    default "gelu"), norm, norm_first, bias and eps of `TransformerBlock`; see there.
+    `TokenEmbedding`.   pad_id: tokens with this id are padding.   block: activation (by
+    default "gelu" here), norm, norm_first, bias and eps of `TransformerBlock`; see there.
     """
 
     def __init__(self, vocab_size, d_model=512, num_layers=6, num_heads=8, d_ff=None,
@@ -32,23 +30,23 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         refuse.stack(type(self), vocab_size, num_layers, pad_id, block)
         self.vocab_size, self.d_model, self.pad_id = vocab_size, d_model, pad_id
-        self.eps, block = block.get("eps"), {"activation": "gelu"} | block
+        block = dict(activation="gelu", norm="layer", norm_first=True, bias=True) | block
+        self.eps = block.get("eps")
+        eps = 1e-5 if self.eps is None else self.eps
         self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale,
-                                        num_segments, embedding_norm, dropout, self.eps or 1e-5)
+                                        num_segments, embedding_norm, dropout, eps)
         self.blocks = nn.ModuleList()
         for _ in range(num_layers):
             scheme = position_scheme(positions, d_model, num_heads, max_seq_len, True)
             self.blocks.append(TransformerBlock(d_model, num_heads, d_ff, dropout,
                                                 positions=scheme, **block))
-        last = self.blocks[-1]
-        self.norm = copy.deepcopy(last.feed_forward_norm) if last.norm_first else None
+        norm = make_norm(d_model, block["norm"], block["bias"], self.eps)
+        self.norm = norm if block["norm_first"] else None
         initialise(self)
 
     def forward(self, input_ids, attention_mask=None, segment_ids=None):
-        """input_ids, attention_mask (B, T), 1 = a real token → (B, T, d_model).
-
-        Padding may stand on either side; what comes out at padding means nothing.
-        """
+        """input_ids, attention_mask (B, T), 1 = a real token → (B, T, d_model). Padding may
+        stand on either side; what comes out at padding means nothing."""
         real = real_tokens(input_ids, attention_mask, self.pad_id)      # (B, T) or None
         x = self.embedding(input_ids, segment_ids, left_padding=left_padding_of(real))
         mask = None if real is None else real[:, None, None, :]         # hides keys
@@ -58,6 +56,7 @@ class TransformerEncoder(nn.Module):
 
     def real_tokens(self, input_ids, attention_mask=None):
         """(B, T) booleans, True for a real token: as attention_mask or else pad_id says."""
+        refuse.real_tokens(input_ids, attention_mask)
         real = real_tokens(input_ids, attention_mask, self.pad_id)
         return torch.ones_like(input_ids, dtype=torch.bool) if real is None else real
 
@@ -65,7 +64,8 @@ class TransformerEncoder(nn.Module):
 # bert-base-uncased (Devlin et al. 2019), without its pooler
 BERT_BASE = dict(vocab_size=30522, d_model=768, num_layers=12, num_heads=12, d_ff=3072,
                  max_seq_len=512, dropout=0.1, activation="gelu", norm_first=False,
-                 positions="learned", num_segments=2, embedding_norm=True, eps=1e-12, pad_id=0)
+                 positions="learned", num_segments=2, embedding_norm=True, eps=1e-12,
+                 pad_id=0)
 
 # %% ../../notebooks/05_encoder.ipynb #class-tokentagger-nn-module-an-encoder
 class TokenTagger(nn.Module):
@@ -125,7 +125,7 @@ class SequenceClassifier(nn.Module):
         """x (B, T, d_model), real (B, T) booleans → (B, d_model): 0 for padding alone,
         except with "first"."""
         if self.pooling == "first":
-            return x[torch.arange(len(x), device=x.device), left_padding_of(real)]
+            return x[torch.arange(x.size(0), device=x.device), left_padding_of(real)]
         if self.pooling == "mean":
             total = x.masked_fill(~real[..., None], 0.0).sum(dim=1)
             return total / real.sum(dim=1, keepdim=True).clamp(min=1)

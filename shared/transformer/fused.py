@@ -1,7 +1,7 @@
-"""Which attention is fastest for given queries and keys. Written by hand; equal to lesson 01's function in values and gradients.
+"""Which attention is fastest for given queries and keys. Written by hand.
 
-`fused.use(False)`, or LESSON_FUSED=0 in the environment, sends every model through lesson 01's function itself, so that a
-change of it reaches every model.
+Values and gradients equal those of lesson 01's function. `fused.use(False)`, or LESSON_FUSED=0 in the environment,
+sends every model through that function itself, so that a change of it reaches every model.
 """
 
 import math
@@ -31,7 +31,9 @@ def attention(query, key, value, mask=None, dropout=0.0, is_causal=False):
         return lesson_01.scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     if explicit_is_faster(query, key):
         return explicit(query, key, value, with_causal(mask, query, key) if is_causal else mask, dropout)
-    triangle = is_causal and mask is None and query.size(-2) == key.size(-2)        # PyTorch skips what it blocks
+    triangle = False
+    if is_causal and mask is None and query.size(-2) == key.size(-2):       # a branch: traced sizes make no bool
+        triangle = True                                                     # PyTorch skips what it blocks
     if is_causal and not triangle:
         mask = with_causal(mask, query, key)
     if mask is not None and mask.dtype != torch.bool:

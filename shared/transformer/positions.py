@@ -15,13 +15,13 @@ from torch import nn
 from . import refuse
 
 # %% ../../notebooks/03_positional_encoding.ipynb #def-sinusoids-positions-d-model-base
-def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
+def sinusoids(positions, d_model, base=10000.0, layout="interleaved", dtype=None):
     """positions (...,), integers or not → their encodings (..., d_model) (Vaswani et al.
     2017, §3.5).
 
     layout: "interleaved" has sin, cos, sin, cos …, as the paper; "halves" all sines, then
     all cosines. For an odd d_model the last frequency has no cosine. Computed in float64,
-    returned in the default dtype.
+    returned in dtype, by default PyTorch's default dtype.
     Raises ValueError for another layout, d_model < 1 or base ≤ 0, TypeError for other
     types.
     """
@@ -32,7 +32,7 @@ def sinusoids(positions, d_model, base=10000.0, layout="interleaved"):
         waves = torch.cat([angles.sin(), angles[..., :d_model // 2].cos()], dim=-1)
     else:
         waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[..., :d_model]
-    return waves.to(positions.device, torch.get_default_dtype())
+    return waves.to(positions.device, dtype or torch.get_default_dtype())
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-sinusoidalpositionalencoding-nn-mo-2
 class SinusoidalPositionalEncoding(nn.Module):
@@ -50,7 +50,8 @@ class SinusoidalPositionalEncoding(nn.Module):
         refuse.frequencies(base, layout, stretch)
         self.d_model, self.max_seq_len = d_model, max_seq_len
         positions = torch.arange(max_seq_len, dtype=torch.float64, device="cpu") / stretch
-        self._table = sinusoids(positions, d_model, base, layout)       # (max_seq_len, d_model)
+        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        self._table = sinusoids(positions, d_model, base, layout, dtype)
 
     def forward(self, x, offset=0, left_padding=None):
         """x (..., T, d_model) → x plus the encodings of positions offset … offset + T - 1.
@@ -70,7 +71,7 @@ class SinusoidalPositionalEncoding(nn.Module):
 
 
 def _positions(x, offset, left_padding=None):
-    """The positions of x (..., T, d_model): (T,), or (B, T) where texts begin after padding."""
+    """The positions of x (..., T, d_model): (T,), or (B, T) if padding is before."""
     positions = torch.arange(x.size(-2), device=x.device) + offset
     if left_padding is None:
         return positions
@@ -166,8 +167,7 @@ class RotaryEmbedding(nn.Module):
 
 # %% ../../notebooks/03_positional_encoding.ipynb #def-offsets-query-key-place-of-2
 def _offsets(query, key):
-    """Position of the key less that of the query, (T, S); the queries are the last T of S
-    positions."""
+    """Key's position less query's, (T, S); the queries are the last T of S positions."""
     T, S = query.size(-2), key.size(-2)
     key_positions = torch.arange(S, device=key.device)
     return key_positions - key_positions[S - T:, None]
@@ -185,9 +185,9 @@ class ALiBi(nn.Module):
     2022, §3).
 
     The slopes of H heads, H a power of two, are 2^(-8/H), 2^(-16/H), … 2^-8; for other H
-    the paper's code fills up with every second slope of the next power. No parameters and
-    no stored table. Called as `RotaryEmbedding` is. The paper has it for causal attention;
-    without a causal mask, positions after a query are lowered as those before it.
+    the paper's code fills up with every second slope of the next power. No parameters.
+    Called as `RotaryEmbedding` is. The paper has it for causal attention; without a causal
+    mask, positions after a query are lowered as those before it.
     """
 
     def __init__(self, num_heads):
@@ -197,7 +197,8 @@ class ALiBi(nn.Module):
         power = 2 ** int(math.log2(num_heads))
         slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
         slopes += [2 ** (-4 * (2 * h + 1) / power) for h in range(num_heads - power)]
-        self._slopes = torch.tensor(slopes, device="cpu")
+        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        self._slopes = torch.tensor(slopes, dtype=dtype, device="cpu")
 
     @property
     def slopes(self):
@@ -208,8 +209,9 @@ class ALiBi(nn.Module):
         """query (B, H, T, d_head), key (B, H, S, d_head) → both as they were; the mask less
         the penalty."""
         refuse.scheme(query, key, mask, self.num_heads)
-        slopes = self._slopes.to(query.device)
-        distance = _offsets(query, key).abs().to(slopes.dtype)
+        dtype = torch.promote_types(query.dtype, torch.float32)
+        slopes = self._slopes.to(query.device, dtype)
+        distance = _offsets(query, key).abs().to(dtype)
         return query, key, _with_bias(-slopes[:, None, None] * distance[None, None], mask)
 
 # %% ../../notebooks/03_positional_encoding.ipynb #class-relativepositionbias-nn-module-add
@@ -268,7 +270,7 @@ class RelativePositionKeys(nn.Module):
         super().__init__()
         refuse.sizes(d_head=d_head, max_distance=max_distance)
         self.max_distance = max_distance
-        self.keys = nn.Embedding(2 * max_distance + 1, d_head)
+        self.keys = nn.Embedding(2 * int(max_distance) + 1, d_head)
         nn.init.zeros_(self.keys.weight)
 
     def forward(self, query, key, mask=None):

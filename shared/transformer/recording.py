@@ -12,8 +12,8 @@ class RecordedAttention(nn.Module):
     def attend(self, query, key, value, mask, need_weights, is_causal=False):
         """`self.attention` of queries, keys and values (B, H, length, d_head) → output, and weights or None.
 
-        The weights are computed, and kept, while somebody listens. What activation checkpointing computes a second time,
-        within the backward pass, is not kept again.
+        The weights are computed, and kept, while somebody listens. What activation checkpointing computes a second
+        time, within the backward pass, is not kept again.
         """
         if self.recorded is None:
             return self.attention(query, key, value, mask, need_weights, is_causal)

@@ -17,6 +17,7 @@ def bio_spans(tags):
     refuse.bio_tags(tags)
     spans, start, before = set(), None, None
     for position, tag in enumerate([*tags, "O"]):
+        refuse.bio_tag(tag, position)
         if before is not None and tag != f"I-{before}":          # the span before ends here
             spans.add((before, start, position - 1))
             before = None

@@ -1,7 +1,7 @@
 """Parameters that are one tensor under several names, and stay so. Written by hand.
 
-PyTorch unties them silently: `load_state_dict(assign=True)` gives each name a tensor of its own, and so does `to_empty` on a
-model that was made on the meta device.
+PyTorch unties them silently: `load_state_dict(assign=True)` gives each name a tensor of its own, and so does `to_empty`
+on a model that was made on the meta device.
 """
 
 from torch import nn
@@ -12,8 +12,9 @@ from . import refuse
 class TiedModel(nn.Module):
     """A model with tied parameters, `tie("embedding.weight", "output.weight")`.
 
-    They are tied again after loading, `to_empty` and everything that replaces parameters, unless somebody had untied them by
-    hand. A state dict with two different tensors for tied names is refused, one with a single name fills the others.
+    They are tied again after loading, `to_empty` and everything that replaces parameters, unless somebody had untied
+    them by hand. A state dict with two different tensors for tied names is refused, one with a single name fills the
+    others.
     """
 
     def __init__(self):
@@ -32,7 +33,10 @@ class TiedModel(nn.Module):
         return all(map(self._are_one, self._ties))
 
     def _are_one(self, names):
-        first, *others = (self.get_parameter(name) for name in names)
+        try:
+            first, *others = map(self.get_parameter, names)
+        except AttributeError:                                  # a part was replaced by one that has no such parameter
+            return False
         return all(other is first for other in others)
 
     def _tied_now(self):

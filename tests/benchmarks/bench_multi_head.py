@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from shared import evidence, settings
-from shared.transformer import MultiHeadAttention, causal_mask, multi_head
+from shared.transformer import MultiHeadAttention, causal_mask, fused
 
 from . import timing
 
@@ -16,7 +16,7 @@ DTYPES = ("float32", "bfloat16")
 WORKS = ("inference", "training step")
 SIDES = (("explicit", "SDPA"), ("ours", "PyTorch"))
 TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
-RULES = {"explicit": lambda query, key: True, "SDPA": lambda query, key: False, "ours": multi_head._explicit_is_faster}
+RULES = {"explicit": lambda query, key: True, "SDPA": lambda query, key: False, "ours": fused.explicit_is_faster}
 
 
 def layers(d_model, num_heads):
@@ -46,11 +46,11 @@ def steps(length, dtype, work, batch=12, d_model=128, num_heads=4):
 
     def by(rule):
         def call():
-            multi_head._explicit_is_faster = rule
+            fused.explicit_is_faster = rule
             try:
                 return ours(x, mask=may, need_weights=False)[0]
             finally:
-                multi_head._explicit_is_faster = RULES["ours"]
+                fused.explicit_is_faster = RULES["ours"]
         return call
 
     def step(layer, output):

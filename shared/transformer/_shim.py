@@ -1,7 +1,0 @@
-from . import refuse as _r
-def _check_type(n,t,k): _r.instance(n,t,k)
-def _check_number(n,v): _r.number(n,v)
-def _check_whole(n,t): _r.integers(n,t)
-def _check_sizes(at_least=1,**g): _r.sizes(at_least,**g)
-def _check_ids(*a): _r.token_ids(*a)
-_kind=_r.kind_of
