@@ -24,9 +24,12 @@ def who_purred(tokens=SENTENCE, asks=4, found=1):
         if k != asks:
             bend = 0.42 if k < asks else -0.9
             style = {"color": VALUE, "lw": 3} if k == found else {"color": FAINT, "lw": 1}
-            d.ax.add_patch(FancyArrowPatch((x, low + 0.26), (middles[asks], low + 0.26), arrowstyle="-|>",
-                                           connectionstyle=f"arc3,rad={-bend}", mutation_scale=13, shrinkA=0, shrinkB=0, **style))
-    d.text((middles[asks] + middles[found]) / 2, 1.28, "an animal", size=9.5, colour=VALUE, weight="bold")
+            d.ax.add_patch(FancyArrowPatch(
+                (x, low + 0.26), (middles[asks], low + 0.26), arrowstyle="-|>", connectionstyle=f"arc3,rad={-bend}",
+                mutation_scale=13, shrinkA=0, shrinkB=0, **style))
+    label = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    d.ax.text((middles[asks] + middles[found]) / 2, 1.6, "an animal", color=VALUE, fontsize=9.5,
+              fontweight="bold", ha="center", va="center", bbox=label, zorder=4)
     d.text(middles[asks], 0.12, "who is meant?", size=9, colour=QUERY)
     d.figure.alt = ("The six words of the sentence in a row. Arrows lead from all other words to the word it; "
                     "the one from cat is thick and brings: an animal.")
@@ -59,9 +62,9 @@ def layer(lit=("scale", "mask")):
     d.box(6.6, 5.72, 3.2, 0.5, "mix: weights × values")
     d.arrow((6.6, 5.97), (6.6, 6.3))
     d.text(6.72, 6.2, "output   (T, d_v)", size=8, colour=GREY, align="left")
-    d.figure.alt = ("Boxes from bottom to top. The tokens x go through three matrices and become queries, keys and values. "
-                    "Queries and keys meet in the scores, which are divided by the root of d_k, masked, and turned into weights "
-                    "by a softmax of each row. The weights mix the values into the output.")
+    d.figure.alt = ("Boxes from bottom to top. The tokens x go through three matrices and become queries, keys and "
+                    "values. Queries and keys meet in the scores, which are divided by the root of d_k, masked, and "
+                    "turned into weights by a softmax of each row. The weights mix the values into the output.")
     return d.figure
 
 
