@@ -41,6 +41,7 @@ def scores_from(first):
 
 
 ONE_SIZE = [
+    ("1.2", lambda n: tuple(part[:n] for part in RIGHT["1.2"](5))), ("1.4", lambda n, width: RIGHT["1.4"](n, 3)),
     ("1.5", lambda q, k, v: F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, scale=(3 * len(q)) ** -0.5)[0]),
     ("2.2", lambda outputs, weight, head: RIGHT["2.2"](outputs, weight, outputs.size(1) - 1)),
     ("2.4", mask_of_six), ("2.5", lambda *arguments: RIGHT["2.5"](*arguments[:5], 8)),

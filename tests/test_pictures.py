@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings, strategies
 from matplotlib.figure import Figure
 
 from shared import alignments, figures, sketches, text_figures, training_figures, writing
+from shared.figures import attention_boxes
 
-MODULES = (alignments, figures, sketches, text_figures, training_figures, writing)
+MODULES = (alignments, attention_boxes, figures, sketches, text_figures, training_figures, writing)
 NO_PICTURES = {"array", "new", "set_style", "steps_of", "marked", "with_key"}       # what pictures are made with: tests/test_figures.py
 ODD = [math.nan, math.inf, -math.inf, -1.0, 0.0, 1e-30, 1e30]
 WORDS = ["the", "cat", "slept"]
@@ -28,6 +29,8 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "alignments.tree": lambda n: alignments.tree(STEPS + [[(("a", "b", "c"), float(n(1)), "open")]], most=2),
     "alignments.overlap": lambda n: alignments.overlap(["the", "the", "cat"], WORDS),
     "alignments.kinds": lambda n: alignments.kinds({"trained": {"right": float(n(1)), "wrong": 0.3}, "new": {"wrong": 0.5}}),
+    "figures.attention_boxes.who_purred": lambda n: attention_boxes.who_purred(),
+    "figures.attention_boxes.layer": lambda n: attention_boxes.layer(("scale",)),
     "figures.attention_map": lambda n: figures.attention_map(n(3, 3), WORDS),
     "figures.attention_maps": lambda n: figures.attention_maps({"one": n(3, 3), "two": n(3, 3)}, WORDS, columns=1),
     "figures.matrices": lambda n: figures.matrices([("q", n(2, 2), "query", ["a", "b"], ["c", "d"]), "·", ("row", -n(2), "score")]),
@@ -37,7 +40,6 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "figures.masks": lambda n: figures.masks({"causal": MASK, "none": n(3, 3) > 0.5}, WORDS),
     "sketches.query_among_keys": lambda n: sketches.query_among_keys(n(2), n(3, 2), WORDS, n(3)),
     "sketches.paths": lambda n: sketches.paths(WORDS),
-    "sketches.softmax_rows": lambda n: sketches.softmax_rows({"4": (n(5, 13), n(5, 13)), "64": (n(5, 13), n(5, 13))}),
     "sketches.split_and_merge": lambda n: sketches.split_and_merge(8, 2, WORDS),
     "sketches.clock_hands": lambda n: sketches.clock_hands(n(3, 4)),
     "sketches.encodings": lambda n: sketches.encodings({"one": n(6, 4), "two": n(6, 4)}),
