@@ -677,8 +677,8 @@ def bleu(hypotheses, references, max_order, smoothing):
         form = str if isinstance(text, str) else (list, tuple)
         several = isinstance(given, (list, tuple)) and given and all(isinstance(one, form) for one in given)
         if not several and not isinstance(given, form):
-            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, or "
-                            f"a list of such, got {given!r}")
+            raise TypeError(f"references[{position}] must be of the form of its hypothesis, a {type(text).__name__}, "
+                            f"or a list of such, got {given!r}")
         if not all(one.split() if form is str else one for one in (given if several else [given])):
             raise ValueError(f"references[{position}] must have at least one token, got {given!r}")
         try:
@@ -1135,7 +1135,7 @@ def empty_epoch(epoch, done):
 
 
 def loss_of_step(loss, step, drawn, losses):
-    """A loss that is not finite stops the training before it reaches the weights. drawn: [((epoch, batch), …), …]."""
+    """A loss that is not finite stops the training before it reaches weights. drawn: [((epoch, batch), …), …]."""
     if not math.isfinite(loss):
         wrong = [item for item, loss_sum in zip(drawn, losses) if not math.isfinite(loss_sum)]
         raise FloatingPointError(f"the loss is {loss} at step {step}, {_batches(wrong)}")
@@ -1274,7 +1274,8 @@ def other_than_gpt2(config, activations, needed):
     """A config.json of another kind of model, or without its sizes."""
     allowed = {"model_type": ("gpt2",), "activation_function": activations, "embd_pdrop": (config["resid_pdrop"],),
                "attn_pdrop": (config["resid_pdrop"],), "tie_word_embeddings": (True, False),
-               "scale_attn_weights": (True,), "add_cross_attention": (False,), "scale_attn_by_inverse_layer_idx": (False,)}
+               "scale_attn_weights": (True,), "add_cross_attention": (False,),
+               "scale_attn_by_inverse_layer_idx": (False,)}
     for name, values in allowed.items():
         if config.get(name, values[0]) not in values:
             raise ValueError(f"config.json has {name}={config[name]!r}; what can be read is "
