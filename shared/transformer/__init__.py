@@ -8,10 +8,10 @@ from .attention import *  # noqa: F403
 from .multi_head import *  # noqa: F403
 from .positions import *  # noqa: F403
 from .blocks import *  # noqa: F403
-from .embedding import *  # noqa: F403
 from .encoder import *  # noqa: F403
-from .tagging import *  # noqa: F403
+from .sampling import *  # noqa: F403
 from .decoder import *  # noqa: F403
 from .seq2seq import *  # noqa: F403
 from .tokenizers import *  # noqa: F403
 from .training import *  # noqa: F403
+from .pretrained import *  # noqa: F403

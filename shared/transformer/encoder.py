@@ -6,8 +6,6 @@
 __all__ = ['BERT_BASE', 'TransformerEncoder', 'TokenTagger', 'SequenceClassifier', 'mask_tokens', 'MaskedLanguageModel']
 
 # %% ../../notebooks/05_encoder.ipynb #import-math-import-torch-from-torch
-import copy
-
 import torch
 from torch import nn
 
@@ -19,11 +17,14 @@ from .embedding import (TokenEmbedding, initialise, left_padding_of, position_sc
 
 # %% ../../notebooks/05_encoder.ipynb #class-transformerencoder-nn-module-an-em-2
 class TransformerEncoder(nn.Module):
-    """An embedding, and blocks in which every token sees every other (Vaswani 2017, §3.1).
+    """An embedding and blocks in which every token sees every other (Vaswani et al. 2017,
+    §3.1).
 
-    positions: a scheme by name (lesson 03).   scale, num_segments, embedding_norm: see
-    `TokenEmbedding`.   pad_id: tokens with this id are padding.   block: activation (here by
-    default "gelu"), norm, norm_first, bias and eps of `TransformerBlock`; see there.
+    positions: "none", "sinusoidal", "learned", "rotary", "relative" or "alibi" (lesson 03).
+    scale, num_segments, embedding_norm: see `TokenEmbedding`.   pad_id: tokens with this id
+    are padding.   block: activation, norm, norm_first, bias, eps of `TransformerBlock`;
+    with norm_first a norm follows the last block.   Raises TypeError and ValueError for
+    arguments that do not fit.
     """
 
     def __init__(self, vocab_size, d_model=512, num_layers=6, num_heads=8, d_ff=None,
@@ -32,34 +33,42 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         refuse.stack(type(self), vocab_size, num_layers, pad_id, block)
         self.vocab_size, self.d_model, self.pad_id = vocab_size, d_model, pad_id
-        self.eps, block = block.get("eps"), {"activation": "gelu"} | block
-        self.embedding = TokenEmbedding(vocab_size, d_model, max_seq_len, positions, scale,
-                                        num_segments, embedding_norm, dropout, self.eps or 1e-5)
+        self.eps = block.get("eps")
+        self.embedding = TokenEmbedding(
+            vocab_size, d_model, max_seq_len, positions, scale, num_segments, embedding_norm,
+            dropout, self.eps or 1e-5)
         self.blocks = nn.ModuleList()
         for _ in range(num_layers):
             scheme = position_scheme(positions, d_model, num_heads, max_seq_len, True)
             self.blocks.append(TransformerBlock(d_model, num_heads, d_ff, dropout,
-                                                positions=scheme, **block))
-        last = self.blocks[-1]
-        self.norm = copy.deepcopy(last.feed_forward_norm) if last.norm_first else None
+                                                **{"activation": "gelu", **block},
+                                                positions=scheme))
+        self.norm = None
+        if block.get("norm_first", True):
+            self.norm = make_norm(d_model, block.get("norm", "layer"),
+                                  block.get("bias", True), self.eps)
         initialise(self)
 
+    def real_tokens(self, input_ids, attention_mask=None):
+        """(B, T) booleans, True for a real token: as attention_mask says, else all but
+        pad_id."""
+        refuse.integers("input_ids", input_ids)
+        real = real_tokens(input_ids, attention_mask, self.pad_id)
+        return torch.ones_like(input_ids, dtype=torch.bool) if real is None else real
+
     def forward(self, input_ids, attention_mask=None, segment_ids=None):
-        """input_ids, attention_mask (B, T), 1 = a real token → (B, T, d_model).
+        """input_ids (B, T), attention_mask (B, T), True or 1 = a real token → (B, T,
+        d_model).
 
         Padding may stand on either side; what comes out at padding means nothing.
         """
-        real = real_tokens(input_ids, attention_mask, self.pad_id)      # (B, T) or None
+        refuse.integers("input_ids", input_ids)
+        real = real_tokens(input_ids, attention_mask, self.pad_id)
         x = self.embedding(input_ids, segment_ids, left_padding=left_padding_of(real))
-        mask = None if real is None else real[:, None, None, :]         # hides keys
+        mask = None if real is None else real[:, None, None, :]   # (B, 1, 1, S): hides keys
         for block in self.blocks:
             x = block(x, mask)
         return x if self.norm is None else self.norm(x)
-
-    def real_tokens(self, input_ids, attention_mask=None):
-        """(B, T) booleans, True for a real token: as attention_mask or else pad_id says."""
-        real = real_tokens(input_ids, attention_mask, self.pad_id)
-        return torch.ones_like(input_ids, dtype=torch.bool) if real is None else real
 
 # %% ../../notebooks/05_encoder.ipynb #bert-base-uncased-devlin-et-al
 # bert-base-uncased (Devlin et al. 2019), without its pooler

@@ -31,12 +31,13 @@ def attention(query, key, value, mask=None, dropout=0.0, is_causal=False):
         return lesson_01.scaled_dot_product_attention(query, key, value, mask, dropout)[0]
     if explicit_is_faster(query, key):
         return explicit(query, key, value, with_causal(mask, query, key) if is_causal else mask, dropout)
-    triangle = is_causal and mask is None and query.size(-2) == key.size(-2)        # PyTorch skips what it blocks
-    if is_causal and not triangle:
+    if is_causal and mask is None and query.size(-2) == key.size(-2):
+        return F.scaled_dot_product_attention(query, key, value, None, dropout, True)       # PyTorch skips what it blocks
+    if is_causal:
         mask = with_causal(mask, query, key)
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.to(query.dtype)
-    return F.scaled_dot_product_attention(query, key, value, mask, dropout, triangle)
+    return F.scaled_dot_product_attention(query, key, value, mask, dropout)
 
 
 def explicit_is_faster(query, key):

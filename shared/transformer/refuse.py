@@ -36,10 +36,11 @@ def extremes(tensor):
     if torch.compiler.is_compiling() or tensor.is_meta or tensor.numel() == 0:
         return None
     try:
-        lowest, highest = (value.item() for value in tensor.detach().aminmax())
-        return lowest, highest
+        lowest, highest = tensor.detach().aminmax()
+        found = lowest.item(), highest.item()
     except (RuntimeError, TypeError):
         return None
+    return None if isinstance(found[0], SYMBOLS) else found
 
 
 def is_integer(number):
@@ -318,7 +319,8 @@ def embedding(vocab_size, d_model, max_seq_len, positions, num_segments, dropout
 def tokens(embedding, input_ids, segment_ids=None, offset=0):
     """Ids (B, T) of the vocabulary, not more than there are positions; segments only where the model has some."""
     token_ids("input_ids", input_ids, embedding.words.num_embeddings)
-    sizes(at_least=0, offset=offset)
+    if type(offset) is not int or offset < 0:
+        sizes(at_least=0, offset=offset)
     if offset + input_ids.size(1) > embedding.max_seq_len:
         raise ValueError(f"max_seq_len is {embedding.max_seq_len}, got {offset + input_ids.size(1)} tokens")
     if segment_ids is not None:
@@ -409,15 +411,153 @@ def tag_lists(predicted, gold):
 
 def different_tied_tensors(given):
     """Names of one tied parameter → the tensors that a state dict has for it: they must be equal."""
-    tensors = list(given.values())
-    for name, tensor in list(given.items())[1:]:
-        known = not (tensor.is_meta or tensors[0].is_meta)
-        if tensor.shape != tensors[0].shape or known and not torch.equal(tensor, tensors[0].to(tensor)):
-            raise ValueError(f"this model has one tensor for {' and '.join(given)}, but the state dict has different ones: load it "
-                             "into a model that does not tie them")
+    first, *others = given.values()
+    for tensor in others:
+        equal = tensor is first or tensor.shape == first.shape
+        if equal and tensor is not first and not first.is_meta:
+            here = first.to(tensor)
+            found = extremes(((tensor == here) | (tensor.isnan() & here.isnan())).long())
+            equal = not found or found[0] == 1
+        if not equal:
+            raise ValueError(f"this model has one tensor for {' and '.join(given)}, but the state dict has different "
+                             "ones: load it into a model that does not tie them")
+
+
+def decoder(model, vocab_size, num_layers, pad_id, block):
+    stack(model, vocab_size, num_layers, pad_id, block, (*BLOCK_OPTIONS, "cross_attention"))
+
+
+def decoding(model, input_ids, attention_mask, memory, memory_mask, cache):
+    """Ids, masks, a memory and a cache that fit each other. The values of ids are looked at by the embedding."""
+    if not isinstance(input_ids, torch.Tensor) or input_ids.dim() != 2 or input_ids.numel() == 0:
+        tokens(model.embedding, input_ids)
+    cached, blocks = 0, model.blocks
+    if cache is not None:
+        key_value_cache(cache, blocks, input_ids)
+        cached = cache.length
+    if attention_mask is not None:
+        real_mask("attention_mask", attention_mask, (input_ids.size(0), cached + input_ids.size(1)))
+        if cached:
+            cached_part(attention_mask[:, :cached].bool(), cache.real)
+    elif model.pad_id is not None and not cached:
+        padding_or_start(input_ids, model.pad_id)
+    if memory is not None or memory_mask is not None or blocks[0].cross_attention is not None:
+        decoder_memory(model, memory, memory_mask, input_ids.size(0), cache if cached else None)
+
+
+def key_value_cache(cache, blocks, input_ids):
+    """A cache of this model and of as many texts, in which all layers hold equally many tokens."""
+    if not hasattr(cache, "become"):
+        raise TypeError(f"cache must be a KeyValueCache, got {type(cache).__name__}")
+    if len(cache.layers) != len(blocks):
+        raise ValueError(f"the cache is made for {len(cache.layers)} layers, the model has {len(blocks)}")
+    first, length = cache.layers[0].key, cache.length
+    for layers, expected in ((cache.layers, length), (cache.memory, cache.memory[0].length)):
+        for layer in layers:
+            if (0 if layer.key is None else layer.key.size(-2)) != expected:
+                raise ValueError("the layers of the cache must hold equally many tokens, got "
+                                 f"{[layer.length for layer in layers]}: make a new one, single layers were filled by hand")
+    if length:
+        attention = blocks[0].self_attention
+        expected = (input_ids.size(0), attention.num_heads, length, attention.d_head)
+        if first.shape != expected:
+            raise ValueError("the cache is of another batch or model: expected keys (B, H, length, d_head) "
+                             f"{expected}, got {tuple(first.shape)}")
+        if cache.real is not None and cache.real.shape != (expected[0], length):
+            raise ValueError(f"cache.real must have shape {(expected[0], length)}, for as many tokens as the layers "
+                             f"hold, got {tuple(cache.real.shape)}")
+
+
+def cached_part(given, known):
+    """What attention_mask says of cached tokens, (B, cached), beside what the cache knows; that has moved its padding."""
+    if known is not None:
+        found = extremes((given.sum(dim=1) - known.sum(dim=1)).abs())
+        if found and found[1]:
+            raise ValueError("attention_mask must have as many real tokens among the cached ones as the cache has, got "
+                             f"{given.sum(dim=1).tolist()}, the cache has {known.sum(dim=1).tolist()}")
+        return
+    found = extremes((given[:, 1:] & ~given[:, :-1]).long())
+    if found and found[1]:
+        raise ValueError("attention_mask hides cached tokens that later cached ones have attended to: give it in the call in "
+                         "which they come into the cache")
+
+
+def padding_or_start(input_ids, pad_id):
+    """Texts begin with pad_id all, and once, where it is their start token; otherwise that looks like padding on the left."""
+    pads = input_ids == pad_id
+    found = extremes(pads[:, 0].long())
+    if not found or not found[1]:
+        return
+    unclear = pads[:, 0] & ~pads.all(dim=1)                                 # (B,): begins with pad_id, and goes on
+    if found[0]:
+        unclear = unclear & pads[:, :2].all(dim=1)
+    if extremes(unclear.long())[1]:
+        raise ValueError(f"input_ids look padded on the left: a text with other tokens begins with pad_id = {pad_id} twice, or not "
+                         "all texts begin with it; give an attention_mask that says which tokens are real")
+
+
+def decoder_memory(model, memory, memory_mask, B, cache):
+    if (memory is None) == (model.blocks[0].cross_attention is not None):
+        raise ValueError("a memory belongs to a decoder with cross_attention=True, and to no other: this has "
+                         f"{memory is None}, and memory is {'missing' if memory is None else 'given'}")
+    if memory is None:
+        raise ValueError("memory_mask was given without a memory")
+    if not isinstance(memory, torch.Tensor) or memory.dim() != 3 or not memory.is_floating_point():
+        raise TypeError(f"memory must be floating point, (B, S, d_model), got {described(memory)}")
+    if memory.size(0) != B or memory.size(2) != model.d_model:
+        raise ValueError(f"memory must be of shape ({B}, S, {model.d_model}), got {tuple(memory.shape)}")
+    if cache is not None and cache.memory[0].length != memory.size(1):
+        raise ValueError(f"the cache is of a memory of {cache.memory[0].length} tokens, got one of {memory.size(1)}")
+    if memory_mask is not None:
+        real_mask("memory_mask", memory_mask, memory.shape[:2])
 
 
 # ---- Generation and its cache (lesson 06)
+
+
+def rows(rows):
+    """Which texts of a cache to keep."""
+    integers("rows", rows)
+    if rows.dim() != 1:
+        raise ValueError(f"rows must have shape (B',), one integer for each text that is kept, got {tuple(rows.shape)}")
+
+
+def sampling(vocab_size, temperature, top_k, top_p):
+    number("temperature", temperature)
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
+    if top_k is not None:
+        if not is_integer(top_k):
+            raise TypeError(f"top_k must be an integer, got {top_k!r}")
+        if not 1 <= top_k <= vocab_size:
+            raise ValueError(f"top_k must lie from 1 to vocab_size = {vocab_size}, got {top_k}")
+    if top_p is not None:
+        number("top_p", top_p)
+        if not 0 < top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+def next_token(logits, temperature, top_k, top_p):
+    """Scores (..., vocab_size), and filters for so many tokens."""
+    floating_point("logits", logits)
+    if logits.dim() < 1 or logits.size(-1) < 1:
+        raise ValueError(f"logits must have shape (..., vocab_size), got {tuple(logits.shape)}")
+    sampling(logits.size(-1), temperature, top_k, top_p)
+
+
+def generation(model, prompt_ids, attention_mask, max_new_tokens, eos_id):
+    """Prompts with at least one real token each, and room behind them."""
+    token_ids("prompt_ids", prompt_ids, model.output.out_features)
+    sizes(at_least=0, max_new_tokens=max_new_tokens)
+    if prompt_ids.size(1) + max_new_tokens > model.decoder.max_seq_len:
+        raise ValueError(f"a text has at most max_seq_len = {model.decoder.max_seq_len} tokens, padding included, got a "
+                         f"prompt of {prompt_ids.size(1)} and {max_new_tokens} new ones")
+    token_id("eos_id", eos_id, model.output.out_features)
+    if attention_mask is not None:
+        real_mask("attention_mask", attention_mask, prompt_ids.shape)
+        found = extremes(attention_mask.long().sum(dim=1))
+        if found and not found[0]:
+            raise ValueError("attention_mask must leave each prompt at least one real token, got one of padding alone")
 
 
 # ---- Sequence to sequence, searches, BLEU (lesson 07)
@@ -430,3 +570,86 @@ def different_tied_tensors(given):
 
 
 # ---- Folders of other libraries
+
+
+def unlike_gpt2(options, activations):
+    """Options of a GPTModel for which GPT-2's files have no place."""
+    allowed = {"activation": activations, "norm": ("layer",), "norm_first": (True,), "positions": ("learned",),
+               "scale": (False,), "bias": (True,)}
+    for name, values in allowed.items():
+        if options.get(name, values[0]) not in values:
+            raise ValueError(f"GPT-2's files have no place for {name}={options[name]!r}, only for "
+                             f"{' or '.join(map(repr, values))}")
+
+
+def unlike_its_options(model, fresh):
+    """A model that was changed by hand: it is not what its options say, which is what the new model `fresh` is."""
+    differences = list(_differences(model, fresh))
+    if differences:
+        more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise ValueError("the model is not what model.options say, and would be read back as another: "
+                         f"{'; '.join(differences[:3])}{more}")
+
+
+PLAIN = (bool, int, float, str, type(None))
+
+
+def _differences(model, fresh):
+    """Parts, settings and parameters of one model that the other does not have, each in words."""
+    ours, others = dict(model.named_modules()), dict(fresh.named_modules())
+    for name in [*ours, *(name for name in others if name not in ours)]:
+        label = name or "the model"
+        kinds = [type(parts[name]).__name__ if name in parts else "missing" for parts in (ours, others)]
+        same_kind = name in ours and name in others and type(ours[name]).forward is type(others[name]).forward
+        if not same_kind or "forward" in vars(ours[name]):
+            yield f"{label} is {kinds[0]} with a forward of its own, expected {kinds[1]}" if len(set(kinds)) == 1 else (
+                f"{label} is {kinds[0]}, expected {kinds[1]}")
+            continue
+        for setting, expected in vars(others[name]).items():
+            if isinstance(expected, PLAIN) and setting[0] != "_" and setting not in ("training", "recorded"):
+                given = vars(ours[name]).get(setting)
+                if given != expected:
+                    yield f"{label} has {setting} = {given!r}, expected {expected!r}"
+    tensors, expected = (dict(whole.state_dict()) for whole in (model, fresh))
+    for name in [*tensors, *(name for name in expected if name not in tensors)]:
+        shapes = [tuple(found[name].shape) if name in found else "none" for found in (tensors, expected)]
+        if shapes[0] != shapes[1]:
+            yield f"{name} has shape {shapes[0]}, expected {shapes[1]}"
+
+
+def unlike_their_config(folder, shapes, tensors):
+    """Tensors of files that are missing, too many, or of another shape than their config.json says."""
+    problems = [f"{name} is missing" for name in shapes if name not in tensors]
+    problems += [f"{name} is not a part of this model" for name in tensors if name not in shapes]
+    problems += [f"{name} has shape {tuple(tensors[name].shape)}, expected {tuple(shape)}"
+                 for name, shape in shapes.items() if name in tensors and tensors[name].shape != shape]
+    if problems:
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise ValueError(f"{folder} does not fit its config.json: {'; '.join(problems[:5])}{more}")
+
+
+def other_than_gpt2(config, activations, needed):
+    """A config.json of another kind of model, or without its sizes."""
+    allowed = {"model_type": ("gpt2",), "activation_function": activations, "embd_pdrop": (config["resid_pdrop"],),
+               "attn_pdrop": (config["resid_pdrop"],), "tie_word_embeddings": (True, False), "scale_attn_weights": (True,),
+               "add_cross_attention": (False,), "scale_attn_by_inverse_layer_idx": (False,)}
+    for name, values in allowed.items():
+        if config.get(name, values[0]) not in values:
+            raise ValueError(f"config.json has {name}={config[name]!r}; what can be read is "
+                             f"{' or '.join(map(repr, values))}")
+    missing = [name for name in needed if name not in config]
+    if missing:
+        raise ValueError(f"config.json must have {', '.join(needed)}: {', '.join(missing)} is missing")
+
+
+def damaged(path, error):
+    raise ValueError(f"{path.name} is damaged: {error}") from error
+
+
+def not_json(path, error):
+    raise ValueError(f"{path.name} is no JSON: {error}") from error
+
+
+def not_an_object(path, content):
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} must hold names and values, got {type(content).__name__}")

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from ._shim import _check_number, _check_type, _check_whole, _kind
-from .decoder import (KeyValueCache, TransformerDecoder, _as_boolean, _check_id,
-                                        _described)
+from .decoder import KeyValueCache, TransformerDecoder
+from ._shim import _as_boolean, _check_id, _described
 from ._shim import _check_ids
 from .encoder import TransformerEncoder
 from ._shim import _check_sizes

@@ -32,7 +32,10 @@ class TiedModel(nn.Module):
         return all(map(self._are_one, self._ties))
 
     def _are_one(self, names):
-        first, *others = (self.get_parameter(name) for name in names)
+        try:
+            first, *others = map(self.get_parameter, names)
+        except AttributeError:                                  # a part was replaced by one that has no such parameter
+            return False
         return all(other is first for other in others)
 
     def _tied_now(self):
