@@ -50,8 +50,10 @@ def explore(draw, alt=None, **controls):
 
 
 def _bundle(figure, alt, small=True):
-    """What Jupyter displays, and its metadata. In there the text alternative is followed by `figure.seen`, if there is any: what a
-    trained model wrote, for a screen reader, and not for the tests, which compare the rest. `small`: a third of the bytes for a file, not worth its time while live."""
+    """What Jupyter displays, and its metadata. `small`: a third of the bytes for a file, not worth its time while live.
+
+    What a trained model wrote, `figure.seen`, is in the metadata alone: for a screen reader, and not for tests to compare.
+    """
     if not isinstance(figure, Figure):
         raise TypeError(f"a picture must be a matplotlib Figure, got {type(figure).__name__}")
     alt = getattr(figure, "alt", "") if alt is None else alt
@@ -65,7 +67,8 @@ def _bundle(figure, alt, small=True):
         buffer = io.BytesIO()
         picture.save(buffer, "png", optimize=True)
     png = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return {"image/png": png, "text/plain": f"[picture: {alt}]"}, {"image/png": {"alt": f"{alt} {getattr(figure, 'seen', '')}".strip()}}
+    seen = f"{alt} {getattr(figure, 'seen', '')}".strip()
+    return {"image/png": png, "text/plain": f"[picture: {alt}]"}, {"image/png": {"alt": seen}}
 
 
 def _control(name, value):

@@ -217,6 +217,11 @@ def repaired_afterwards(encode, decode, source, bos, eos, most):
     return ids[:, 1:].masked_fill((ids[:, 1:] == eos).cumsum(1) > 0, eos)
 
 
+def first_loss_by_softmax(vocab_size, d_model, length, cosine, sigma):
+    own, even = length * cosine * d_model ** 0.5, sigma ** 2 / 2
+    return -torch.tensor([own] + [even] * (vocab_size - 1), dtype=torch.float64).log_softmax(0)[0]
+
+
 VARIANTS = [
     ("1.1", 12), ("1.1", torch.tensor(12.0)), ("1.2", previous_by_plane), ("1.2", lambda n: list(previous_by_plane(n))),
     ("1.2", previous_by_parabola), ("1.3", rescale_by_root_mean_square), ("1.3", rescale_by_standard_deviation),
@@ -240,7 +245,7 @@ VARIANTS = [
     ("5.3", lambda x, real: torch.stack([row[keep].mean(dim=0) for row, keep in zip(x, real)])),
     ("5.4", hide_by_loop), ("5.5", loss_by_padded_attention), ("5.6", spans_by_starts),
 
-    ("6.1", loss_by_loop), ("6.2", 124_439_808 + 50_257 * 768), ("6.3", perplexity_by_product), ("6.4", nucleus_one_by_one),
+    ("6.1", loss_by_loop), ("6.2", perplexity_by_product), ("6.3", first_loss_by_softmax), ("6.4", nucleus_one_by_one),
     ("6.4", lambda probs, p: next_token_probs(probs.log(), top_p=p)),
     ("6.5", lambda N, H, d, B, T, size: N * H * d * B * T * size * 2), ("6.6", loop_from_the_prompt),
 

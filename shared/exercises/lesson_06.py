@@ -1,5 +1,7 @@
 """Exercises of lesson 06, The decoder."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -29,7 +31,7 @@ def _mean_of_texts(logits, ids, pad_id):
     return ((losses * keep).sum(1) / keep.sum(1)).mean()
 
 
-# 6.3 ------------------------------------------------------------------------------------------------------------------
+# 6.2 ------------------------------------------------------------------------------------------------------------------
 def perplexity(log_probs):
     return torch.cat(log_probs).mean().neg().exp()
 
@@ -37,6 +39,42 @@ def perplexity(log_probs):
 def _log_probs(generator):
     lengths = of_trial(generator, (3, 12, 5), (8, 2), (4, 9, 1, 6), (7,), (10, 3, 2, 5, 11))
     return ([-3 * torch.rand(length, generator=generator, device=generator.device) for length in lengths],)
+
+
+# 6.3 ------------------------------------------------------------------------------------------------------------------
+def first_loss_unshifted(vocab_size, d_model, length, cosine, sigma):
+    own = math.sqrt(d_model) * length * cosine                      # the logit of the word that was given
+    others = (vocab_size - 1) * math.exp(sigma ** 2 / 2)
+    return math.log(others + math.exp(own)) - own
+
+
+def _untrained(generator):
+    V, d_model = of_trial(generator, (71, 64), (300, 16), (50, 144), (1000, 36), (120, 100))
+    length, cosine, sigma = (low + 0.2 * drawn(generator, 0, 100) / 100 for low in (0.5, 0.2, 0.4))
+    return V, d_model, length, cosine, sigma
+
+
+def _first_loss(own=lambda d, length, cosine: math.sqrt(d) * length * cosine, spread=lambda sigma: sigma ** 2 / 2, left_out=1):
+    """A variation of the reference."""
+    def answer(vocab_size, d_model, length, cosine, sigma):
+        logit = own(d_model, length, cosine)
+        return math.log((vocab_size - left_out) * math.exp(spread(sigma)) + math.exp(logit)) - logit
+    return answer
+
+
+def _without(numerator=True, denominator=True):
+    """The reference with the word's own logit left out above or below."""
+    def answer(vocab_size, d_model, length, cosine, sigma):
+        own = math.sqrt(d_model) * length * cosine
+        others = (vocab_size - 1) * math.exp(sigma ** 2 / 2)
+        return math.log(others + denominator * math.exp(own)) - numerator * own
+    return answer
+
+
+def _tell_first_loss(observed, expected, place):
+    side = "higher" if observed > expected else "lower"
+    return (f"on the first vocabulary of 71 words yours is {side} than it should be, {observed:.2f} instead of {expected:.2f} nats. "
+            'hint("6.3") helps')
 
 
 # 6.4 ------------------------------------------------------------------------------------------------------------------
@@ -65,6 +103,22 @@ def _probs_and_share(generator):
     if drawn(generator, 0, 3) != 0:
         return probs, max(share, largest + 0.02)            # more than one token is needed
     return probs, 0.8 * largest                             # one token alone has more
+
+
+def _observe_nucleus(answer, probs, top_p):
+    """What the answer returns, and below it the probabilities that it was given, for `_tell_nucleus`."""
+    kept = answer(probs.clone(), top_p)
+    if not isinstance(kept, torch.Tensor) or kept.shape != probs.shape:
+        found = f"of shape {tuple(kept.shape)}" if isinstance(kept, torch.Tensor) else f"a {type(kept).__name__}"
+        raise TypeError(f"return one probability for each of the {len(probs)} words, a tensor ({len(probs)},); yours is {found}")
+    return torch.stack([kept, probs])
+
+
+def _tell_nucleus(observed, expected, place):
+    probs = ", ".join(f"{p:.2f}" for p in expected[1])
+    stay, kept = int((expected[0] > 0).sum()), int((observed[0] > 0).sum())
+    wrong = "they are the right ones, but not with the right probabilities" if stay == kept else f"yours keeps {kept}"
+    return f"of the probabilities {probs}, {stay} should stay for this top_p; {wrong}"
 
 
 # 6.5 ------------------------------------------------------------------------------------------------------------------
@@ -156,21 +210,6 @@ EXERCISES = {
                                     "the number of all real targets"),
         )),
     "6.2": Exercise(
-        title="GPT-2 small without tying",
-        reference=163_037_184,
-        tolerance=1e-7,
-        tell=lambda observed, expected, place: f"{observed:,.0f} is not right. hint(\"6.2\") helps",
-        worked="The matrix of scores is a second 50,257 × 768 = 38,597,376; with 124,439,808 that makes 163,037,184.",
-        hints=("Tied it has 124,439,808.", "Untied, the scores have a matrix of their own, as large as the word vectors' and without bias.",
-               "50,257 · 768 more."),
-        mistakes=(
-            Mistake(85_842_432, "you took the word vectors away. Without tying there is one matrix *more*"),
-            Mistake(38_597_376, "that is the matrix which comes on top; the rest is missing"),
-            Mistake(163_087_441, "the matrix of scores has no bias"),
-            Mistake(163_823_616, "only the words have a second matrix, the 1,024 places do not"),
-            Mistake(124_439_808, "that is with tying"),
-        )),
-    "6.3": Exercise(
         title="perplexity",
         reference=perplexity,
         inputs=_log_probs,
@@ -187,10 +226,34 @@ EXERCISES = {
             Mistake(lambda texts: 2 ** -torch.cat(texts).mean(), "the logarithms are natural ones: e to the loss, not 2"),
             Mistake(lambda texts: -torch.cat(texts).mean(), "that is the loss; perplexity is e to it"),
         )),
+    "6.3": Exercise(
+        title="first loss of unshifted targets",
+        reference=first_loss_unshifted,
+        inputs=_untrained,
+        tell=_tell_first_loss,
+        hints=("The loss of one word is ln of the sum of e^logit over all words, minus the logit of the target. Here the target is the "
+               "word that was given.",
+               "Its own logit is a dot product: length of the stream, times length of the vector, times cosine.",
+               "The sum has vocab_size - 1 terms of about e^(σ²/2), and e to the word's own logit."),
+        mistakes=(
+            Mistake(lambda V, d, length, cosine, sigma: math.log(V), "ln V is the loss where nothing is known of the target. With tied "
+                    "weights the stream still holds the word that was given, and the target is that word"),
+            Mistake(_first_loss(own=lambda d, length, cosine: d * length * cosine), "the norm returns vectors of length √d_model, not d_model"),
+            Mistake(_first_loss(own=lambda d, length, cosine: length * cosine), "the stream has a length, too: √d_model after the norm"),
+            Mistake(_first_loss(own=lambda d, length, cosine: math.sqrt(d) * length), "a dot product is length times length times the cosine"),
+            Mistake(_first_loss(spread=lambda sigma: 0.0), "the other logits are not 0: they scatter, and e^x is on average larger than 1"),
+            Mistake(_first_loss(spread=lambda sigma: sigma ** 2), "e^x of a normal x with standard deviation σ is on average e^(σ²/2)"),
+            Mistake(_first_loss(spread=lambda sigma: sigma), "e^x of a normal x with standard deviation σ is on average e^(σ²/2), not e^σ"),
+            Mistake(_first_loss(left_out=0), "the word itself is counted twice: there are vocab_size - 1 others"),
+            Mistake(_without(numerator=False), "the target's own logit has to be subtracted: it is what makes this loss so low"),
+            Mistake(_without(denominator=False), "the denominator of a softmax holds all words, the target too"),
+        )),
     "6.4": Exercise(
         title="top-p",
         reference=nucleus,
         inputs=_probs_and_share,
+        observe=_observe_nucleus,
+        tell=_tell_nucleus,
         hints=("Sort from the most probable on; cumsum says how much the first ones have together.",
                "A token stays if all that are more probable have less than top_p *without* it: cumsum − its own.",
                "Put the kept ones back in their places, kept[order] = …, and divide by their sum."),
