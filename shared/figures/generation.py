@@ -138,8 +138,8 @@ def plateaus(kinds, title="First that a name or a thing is due, then which"):
                     ha="right", fontsize=9)
     ax.legend(frameon=False, fontsize=9.5, loc="upper right", bbox_to_anchor=(1, 1.06))
     ax.set(xlabel="step", ylabel="excess loss (nats a word)", xlim=(1, len(line)), ylim=(0, 4.4))
-    figure.alt = ("Excess loss against the step. That of the rest falls at once. That of names that come back rests near ln 6 "
-                  "before it falls; that of things passes ln 4 on its way down.")
+    figure.alt = ("Excess loss against the step. That of the rest falls at once. That of names that come back rests near ln 6, "
+                  "and that of things near ln 4, before both fall, too.")
     return figure
 
 
@@ -166,7 +166,7 @@ def below_the_floor(curves, floor):
 def knobs(before, panels, words, title, top=7):
     """What settings do to one distribution: name → probabilities (V,), as bars, over the outline of `before` (V,)."""
     before, order = array(before), numpy.argsort(-array(before).round(4), kind="stable")[:top]
-    figure, axes = new(2.15 * len(panels) + 0.6, 0.9 + 0.27 * top, 1, len(panels), title, sharey=True, sharex=True)
+    figure, axes = new(max(5, 2.15 * len(panels) + 0.6), 0.9 + 0.27 * top, 1, len(panels), title, sharey=True, sharex=True)
     for ax, (name, probs) in zip(axes, panels.items()):
         ax.barh(range(len(order)), array(probs)[order], 0.62, color=WEIGHT)
         ax.barh(range(len(order)), before[order], 0.62, fill=False, ec=INK, lw=1)
