@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from exercise_variants import VARIANTS, rescale_by_layer_norm, repaired_by_adding, window_by_loop
+from exercise_variants_06 import UNKNOWN_06
 from exercise_variants_one_size import ONE_SIZE
 
 from shared import settings
@@ -71,6 +72,12 @@ def test_every_size_and_number_differs_between_trials(number):
             for key, size in _sizes(f"{number} {name}", argument).items():
                 seen.setdefault(key, set()).add(size)
     assert {key for key, sizes in seen.items() if len(sizes) == 1} == {key for key in SAME if key.startswith(f"{number} ")}
+
+
+@pytest.mark.parametrize(("number", "answer", "words"), UNKNOWN_06)
+def test_an_unknown_wrong_answer_is_described_in_words(number, answer, words):
+    with pytest.raises(WrongAnswer, match=re.escape(words)):
+        check(number, answer)
 
 
 @pytest.mark.parametrize(("number", "answer"), ONE_SIZE)
