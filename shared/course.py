@@ -6,6 +6,7 @@ import re
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 PARAGRAPH = re.compile(r"^\*\*Glossary\.\*\* (?:\(\*.*?\) )?(.*)$", flags=re.MULTILINE)     # without a remark in brackets
+ITEMS = re.compile(r"^\*\*Glossary\.\*\*\n\n((?:- .+\n?)+)", flags=re.MULTILINE)             # or a list, one entry an item
 LINK = r"\[([^\]]+)\]\((#[^\s)]+)\)"
 PART = re.compile(rf"\*(?P<terms>[^*]+)\*(?:: (?P<meaning>.*?))?(?=; \*|\. \*|\.$| \(\[)|\((?P<links>{LINK}(?:, {LINK})*)\)")
 
@@ -13,13 +14,15 @@ PART = re.compile(rf"\*(?P<terms>[^*]+)\*(?:: (?P<meaning>.*?))?(?=; \*|\. \*|\.
 def glossary(notebooks=NOTEBOOKS):
     """{term: [(meaning, place, link), ...]} of all terms, in the order of the alphabet; a place is such as "01, section 4".
 
-    They are collected from the paragraphs that begin with **Glossary.**: terms in italics, what they mean, and after one
+    They are collected from the paragraphs, or lists, that begin with **Glossary.**: terms in italics, what they mean, and after one
     or several of them the section where they appear.   Raises ValueError for a term after which no section is named.
     """
     found = {}
     for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
-        for paragraph in PARAGRAPH.findall("\n".join(_texts(path))):
-            for term, meaning, section, anchor in _entries(paragraph, path.name):
+        text = "\n".join(_texts(path))
+        items = [item.removeprefix("- ") for block in ITEMS.findall(text) for item in block.splitlines()]
+        for part in items + PARAGRAPH.findall(text):
+            for term, meaning, section, anchor in _entries(part, path.name):
                 place = f"{path.name[:2]}, section {section}" if section.isdecimal() else f"{path.name[:2]}, {section}"
                 found.setdefault(term, []).append((meaning, place, path.name + anchor))
     return {term: found[term] for term in sorted(found, key=str.casefold)}

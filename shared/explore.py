@@ -10,18 +10,21 @@ from PIL import Image
 from . import checks
 
 
-def show(figure, alt):
-    """Display a matplotlib `Figure` as a PNG with a text alternative (what a person who cannot see it should know)."""
-    data, metadata = _bundle(figure, alt)
+def show(figure, alt=None):
+    """Display a matplotlib `Figure` as a PNG with a text alternative (what a person who cannot see it should know).
+
+    alt: by default what the function that drew the figure left in `figure.alt`.
+    """
+    data, metadata = _bundle(figure, getattr(figure, "alt", "") if alt is None else alt)
     display(data, raw=True, metadata=metadata)
 
 
-def explore(draw, alt, **controls):
+def explore(draw, alt=None, **controls):
     """Show `draw(...)` as a picture, and below it one control for each argument; moving one redraws the picture.
 
     draw: a pure function of the controls' values that returns a matplotlib `Figure` (made with `Figure()`, not pyplot).
     controls: `name=(low, high, start)` a slider (whole numbers if all three are whole), `name=[a, b, c]` a choice
-    (starting at the first), `name=True` a check box, `name="text"` a text field.
+    (starting at the first), `name=True` a check box, `name="text"` a text field.   alt: as in `show`.
     The picture is there without any control being touched, so a printed or exported lesson shows it too.
     """
     from ipywidgets import HBox
@@ -47,9 +50,13 @@ def explore(draw, alt, **controls):
 
 
 def _bundle(figure, alt, small=True):
-    """What Jupyter displays, and its metadata. `small`: a third of the bytes for a file, not worth its time while live."""
+    """What Jupyter displays, and its metadata. `small`: a third of the bytes for a file, not worth its time while live.
+
+    What a trained model wrote, `figure.seen`, is in the metadata alone: for a screen reader, and not for tests to compare.
+    """
     if not isinstance(figure, Figure):
         raise TypeError(f"a picture must be a matplotlib Figure, got {type(figure).__name__}")
+    alt = getattr(figure, "alt", "") if alt is None else alt
     checks.kind("alt", alt, str)
     if not alt:
         raise ValueError("a picture needs a text alternative: alt must not be empty")
@@ -60,7 +67,8 @@ def _bundle(figure, alt, small=True):
         buffer = io.BytesIO()
         picture.save(buffer, "png", optimize=True)
     png = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return {"image/png": png, "text/plain": f"[picture: {alt}]"}, {"image/png": {"alt": alt}}
+    seen = f"{alt} {getattr(figure, 'seen', '')}".strip()
+    return {"image/png": png, "text/plain": f"[picture: {alt}]"}, {"image/png": {"alt": seen}}
 
 
 def _control(name, value):

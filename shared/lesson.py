@@ -9,11 +9,13 @@ from .claims import claim
 from .evidence import record, recorded
 from .exercises import check, hint, solution
 from .explore import explore, show
+from .figures import attention_boxes
 from .fit import fit
 from .settings import device, fast_precision, generator, pick, seed
 
-__all__ = ["check", "claim", "counts", "datasets", "device", "explore", "fast_precision", "figures", "fit", "generator", "hint", "languages",
-           "pairs", "pick", "properties", "record", "recorded", "seed", "show", "sketches", "solution", "start"]
+__all__ = ["attention_boxes", "check", "claim", "counts", "datasets", "device", "explore", "fast_precision", "figures", "fit",
+           "generator", "hint", "languages", "pairs", "pick", "properties", "record", "recorded", "seed", "show", "sketches",
+           "solution", "start"]
 
 
 def start(lesson):

@@ -50,20 +50,6 @@ def paths(tokens, title=None):
     return figure
 
 
-def softmax_rows(rows, title=None):
-    """Lesson 01: sorted weights, averaged over queries: name → (unscaled, scaled), each (queries, keys); one column a name."""
-    figure, axes = new(8.4, 3.4, 2, len(rows), title, sharex=True, sharey=True)
-    for k, (name, pair) in enumerate(rows.items()):
-        for line, (weights, colour, kind) in enumerate(zip(pair, (WRONG, INK), ("unscaled", "scaled"))):
-            ax = axes[line * len(rows) + k]
-            average = numpy.sort(array(weights), axis=1)[:, ::-1].mean(axis=0)
-            ax.bar(range(1, 13), average[:12], color=colour, width=0.8)
-            ax.set_title(f"{kind}, {name}", fontweight="normal", fontsize=9.5)
-            ax.set(ylim=(0, 1), xticks=[1, 4, 8, 12], ylabel="weight" if k == 0 else "")
-    axes[-2].set_xlabel(f"the twelve largest of {len(average)} weights, on average over {len(weights):,} queries")
-    return figure
-
-
 def split_and_merge(d_model, num_heads, tokens, title=None):
     """Lesson 02: tokens as rows of d_model squares; the width cut into heads; the heads in front, each with all tokens."""
     d_head, T = d_model // num_heads, len(tokens)

@@ -35,26 +35,6 @@ def next_words(panels, words, title=None, top=6, model=None, names=("exact", "mo
     return figure
 
 
-def shifted(words, title=None):
-    """Each place reads the words up to its own, and is asked for the next one."""
-    T = len(words) - 1
-    figure, (ax,) = new(1.0 + 1.05 * T, 2.5, title=title)
-    ax.axis("off")
-    ax.set(xlim=(-1.5, T - 0.4), ylim=(-0.6, 3.05))
-    for row, text, colour in ((0, "input", INK), (2.6, "target", VALUE)):
-        ax.text(-1.45, row, text, fontsize=9.5, color=colour, va="center")
-    ax.text(-1.45, 1.3, "may see", fontsize=9.5, va="center", color=QUERY)
-    for place in range(T):
-        ax.text(place, 0, words[place], ha="center", va="center", fontsize=10)
-        ax.text(place, 2.6, words[place + 1], ha="center", va="center", fontsize=10, color=VALUE)
-        ax.annotate("", (place, 2.35), (place, 1.62), arrowprops={"arrowstyle": "-|>", "color": VALUE, "lw": 1.4})
-        for seen in range(T):
-            ax.add_patch(Rectangle((place - 0.4 + 0.8 * seen / T, 1.02), 0.8 / T * 0.85, 0.5, lw=0.5, ec=FAINT,
-                                   fc=QUERY if seen <= place else "white"))
-        ax.plot([place, place], [0.3, 0.9], color=INK, lw=1)
-    return figure
-
-
 def lines(texts, title=None, columns=96, impossible=None, shade=None):
     """Texts as they are read, a paragraph each: name → words. Long ones go on in the next line.
 
@@ -145,20 +125,4 @@ def exchange(families, truth, title=None):
                         ha="right" if below else "left")
     ax.set(xlabel="variety: entropy of what is drawn from (nats a word)", ylabel="share of correct texts", ylim=(-0.05, 1.15))
     ax.legend(frameon=False, fontsize=9, loc="lower left")
-    return figure
-
-
-def descent(x, lines, floors, title=None, xlabel="step", ylabel="loss (nats a word)", colours=(INK, WRONG)):
-    """Learning curves, name → y, on their way down past `floors`, name → height; the last of them is named below its line."""
-    figure, (ax,) = new(6.8, 3.4, title=title)
-    for (name, y), colour in zip(lines.items(), colours):
-        ax.plot(x, array(y), color=colour, lw=1.8)
-        ax.annotate(name, (x[-1], array(y)[-1]), xytext=(6, 0), textcoords="offset points", color=colour, va="center", fontsize=9.5)
-    last = list(floors)[-1]
-    for name, height in floors.items():
-        ax.axhline(height, color=INK, lw=0.8, ls="--")
-        place, side, below = (0.03, "left", True) if name == last else (0.97, "right", False)
-        ax.annotate(name, (place, height), xycoords=("axes fraction", "data"), xytext=(0, -4 if below else 3), ha=side,
-                    textcoords="offset points", va="top" if below else "bottom", fontsize=8.5)
-    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, x[-1]), ylim=(0, None))
     return figure

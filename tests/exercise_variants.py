@@ -4,9 +4,10 @@ import math
 
 import torch
 import torch.nn.functional as F
+from exercise_variants_06 import LESSON_06
 from exercise_variants_08 import LESSON_08
 
-from shared.transformer import RotaryEmbedding, block_parameters, causal_mask, next_token_probs, scaled_dot_product_attention
+from shared.transformer import RotaryEmbedding, block_parameters, causal_mask, scaled_dot_product_attention
 
 
 def window_by_loop(n, width):
@@ -160,34 +161,6 @@ def spans_by_starts(tags):
     return found
 
 
-def loss_by_loop(logits, ids, pad_id):
-    losses = [-logits[b, t].log_softmax(-1)[ids[b, t + 1]] for b in range(len(ids)) for t in range(ids.size(1) - 1)
-              if ids[b, t + 1] != pad_id]
-    return sum(losses) / len(losses)
-
-
-def perplexity_by_product(log_probs):
-    tokens = sum(len(text) for text in log_probs)
-    return math.exp(-sum(text.sum().item() for text in log_probs) / tokens)
-
-
-def nucleus_one_by_one(probs, top_p):
-    kept, total = torch.zeros_like(probs), 0.0
-    for token in probs.argsort(descending=True).tolist():
-        if total < top_p:
-            kept[token] = probs[token]
-            total += probs[token].item()
-    return kept / total
-
-
-def loop_from_the_prompt(step, cache, prompt, new):
-    ids, fed = prompt, 0
-    while ids.size(1) < prompt.size(1) + new:
-        logits, fed = step(ids[:, fed:], cache), ids.size(1)
-        ids = torch.cat([ids, logits[0, -1].argmax().view(1, 1)], dim=1)
-    return ids
-
-
 def asked_one_by_one(query, key, value, source_real):
     rows = [scaled_dot_product_attention(q, k[real], v[real])[0] for q, k, v, real in zip(query, key, value, source_real)]
     return torch.stack(rows)
@@ -240,9 +213,7 @@ VARIANTS = [
     ("5.3", lambda x, real: torch.stack([row[keep].mean(dim=0) for row, keep in zip(x, real)])),
     ("5.4", hide_by_loop), ("5.5", loss_by_padded_attention), ("5.6", spans_by_starts),
 
-    ("6.1", loss_by_loop), ("6.2", 124_439_808 + 50_257 * 768), ("6.3", perplexity_by_product), ("6.4", nucleus_one_by_one),
-    ("6.4", lambda probs, p: next_token_probs(probs.log(), top_p=p)),
-    ("6.5", lambda N, H, d, B, T, size: N * H * d * B * T * size * 2), ("6.6", loop_from_the_prompt),
+    *LESSON_06,
 
     ("7.1", asked_one_by_one), ("7.2", 63_082_496 + 2 * 37_000 * 512), ("7.3", framed_by_loop),
     ("7.4", lambda p, best, longest, alpha: p > best * math.exp(alpha * math.log((5 + longest) / 6))),

@@ -41,6 +41,7 @@ def scores_from(first):
 
 
 ONE_SIZE = [
+    ("1.2", lambda n: tuple(part[:n] for part in RIGHT["1.2"](5))), ("1.4", lambda n, width: RIGHT["1.4"](n, 3)),
     ("1.5", lambda q, k, v: F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, scale=(3 * len(q)) ** -0.5)[0]),
     ("2.2", lambda outputs, weight, head: RIGHT["2.2"](outputs, weight, outputs.size(1) - 1)),
     ("2.4", mask_of_six), ("2.5", lambda *arguments: RIGHT["2.5"](*arguments[:5], 8)),
@@ -58,7 +59,8 @@ ONE_SIZE = [
     ("5.4", lambda ids, chosen, dice, others, mask_id: RIGHT["5.4"](ids, chosen, dice, others, 100)),
     ("5.5", lambda x, real, attend, score, classes: RIGHT["5.5"](x, real, attend, score, torch.arange(len(x)))),
 
-    ("6.1", lambda logits, ids, pad_id: RIGHT["6.1"](logits, ids, 0)), ("6.3", lambda texts: (-torch.cat(texts).sum() / 20).exp()),
+    ("6.1", lambda logits, ids, pad_id: RIGHT["6.1"](logits, ids, 0)), ("6.2", lambda texts: (-torch.cat(texts).sum() / 20).exp()),
+    ("6.3", lambda V, d, *rest: RIGHT["6.3"](71, d, *rest)), ("6.3", lambda V, d, *rest: RIGHT["6.3"](V, 64, *rest)),
     ("6.5", lambda *sizes: 2 * 3 * 5 * 7 * 11 * 13 * 17), ("6.6", lambda step, cache, prompt, new: RIGHT["6.6"](step, cache, prompt, 6)),
 
     ("7.3", lambda ids, bos_id, eos_id, pad_id: RIGHT["7.3"](ids, 1, 2, 0)), ("7.5", lambda words, references, n: RIGHT["7.5"](words, references, 2)),

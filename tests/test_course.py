@@ -28,6 +28,14 @@ def test_terms_come_with_meaning_place_and_link(tmp_path):
         "value": [("what is handed over", "01, section 1", "01_a.ipynb#1-A")]}
 
 
+def test_a_glossary_may_be_a_list(tmp_path):
+    listed = "md: text\n\n**Glossary.**\n\n- *Score*: a dot product ([1](#1-A))\n- *key, value*: what is compared, what is handed over ([2](#2-B))\n\nNext"
+    assert course.glossary(written(tmp_path, "md: # 01 A", listed)) == {
+        "key": [("what is compared", "01, section 2", "01_a.ipynb#2-B")],
+        "score": [("a dot product", "01, section 1", "01_a.ipynb#1-A")],
+        "value": [("what is handed over", "01, section 2", "01_a.ipynb#2-B")]}
+
+
 def test_a_term_of_two_lessons_has_one_row_with_both_places(tmp_path):
     written(tmp_path, "md: # 02 B", "md: **Glossary.** *Key*: the other side ([3](#3-C)).", name="02_b.ipynb")
     table = course.glossary_table(written(tmp_path, *GLOSSARY))

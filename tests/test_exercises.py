@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from exercise_variants import VARIANTS, rescale_by_layer_norm, repaired_by_adding, window_by_loop
+from exercise_variants_06 import UNKNOWN_06
 from exercise_variants_one_size import ONE_SIZE
 
 from shared import settings
@@ -73,6 +74,12 @@ def test_every_size_and_number_differs_between_trials(number):
     assert {key for key, sizes in seen.items() if len(sizes) == 1} == {key for key in SAME if key.startswith(f"{number} ")}
 
 
+@pytest.mark.parametrize(("number", "answer", "words"), UNKNOWN_06)
+def test_an_unknown_wrong_answer_is_described_in_words(number, answer, words):
+    with pytest.raises(WrongAnswer, match=re.escape(words)):
+        check(number, answer)
+
+
 @pytest.mark.parametrize(("number", "answer"), ONE_SIZE)
 def test_an_answer_for_one_size_only_is_rejected(number, answer):
     with pytest.raises(WrongAnswer):
@@ -118,21 +125,25 @@ def test_a_stub_is_not_attempted_yet(number, stub, capsys):
     ("1.4", lambda n, width: [][0], "1.4 stopped with IndexError: list index"),
     ("1.4", lambda n, width: torch.ones(2, 2, dtype=torch.bool), "has shape (2, 2), expected"),
     ("1.4", lambda n, width: window_by_loop(n, width).float(), "is of type torch.float32, expected torch.bool"),
-    ("1.4", lambda n, width: window_by_loop(n, width).triu(), "your query 1 may not look at key 0 (1 back); it may"),
+    ("1.4", lambda n, width: window_by_loop(n, width).triu(), "width = 3, your query 1 may not look at key 0 (1 back); it may"),
     ("1.4", lambda n, width: window_by_loop(n, width).T, "your query 0 may look at key 1 (in the future); it may not"),
     ("1.4", lambda n, width: [[True]], "must be one tensor (torch.tensor makes one) or number, got list"),
-    ("1.1", 11, "11 is not right"),
+    ("1.1", 11, "11 is not right: the weights are not in the right proportion"),
+    ("1.1", 17, "17 is not right: an average of 8, 4 and 16 lies between"),
+    ("1.1", 9, "9 is not right: the value 16 has the largest score"),
     ("1.1", 9.3, "the plain average"),
     ("1.2", lambda n: (10 * torch.eye(n), torch.eye(n)[:, :3]), "d_k) twice"),
     ("1.2", lambda n: torch.eye(n), "return two tensors, query and key"),
     ("1.2", lambda n: (torch.arange(n), torch.arange(n)), "d_k) twice"),
-    ("1.2", lambda n: (3 * torch.eye(n), torch.eye(n).roll(1, dims=1)), "at least 0.99; token"),
-    ("1.2", lambda n: (50 * torch.eye(n), torch.eye(n).roll(-2, dims=1)), "and should to token"),
+    ("1.2", lambda n: (3 * torch.eye(n), torch.eye(n).roll(1, dims=1)), "the previous one at least 0.99; token 1 gives it"),
+    ("1.2", lambda n: (50 * torch.eye(n), torch.eye(n).roll(-2, dims=1)), "counted from 0, token 1 attends mostly to token"),
     ("1.3", lambda query, key: query @ key.T * math.nan, "contains NaN"),
-    ("1.3", lambda query, key: query @ key.T, "the scores have deviation"),
+    ("1.3", lambda query, key: query @ key.T, "keys one of 0.1, the scores have one of"),
     ("1.3", lambda query, key: query @ key.T / 0.3 / 8, "a key ten times as long changes its own score by"),
-    ("1.3", lambda query, key: 2 * rescale_by_layer_norm(query, key), "the scores have deviation"),
+    ("1.3", lambda query, key: 2 * rescale_by_layer_norm(query, key), "keys one of 0.1, the scores have one of"),
     ("1.3", lambda query, key: query, "expected (T, S) = (300, 320)"),
+    ("1.5", lambda q, k, v: v.flip(0), "for n = 7, the first token already gets a wrong output. It may see only itself"),
+    ("1.5", lambda q, k, v: v, "for n = 7, token 2 is the first with a wrong output. The first token sees only itself and is right"),
     ("1.5", scaled_dot_product_attention, "got several things; return one"),
 ])
 def test_other_wrong_answers_are_told_where(number, answer, message):

@@ -30,7 +30,6 @@ def texts(figure):
     lambda: sketches.query_among_keys(KEYS[0], KEYS, TOKENS, WEIGHTS[1], "found"),
     lambda: sketches.paths(TOKENS, "found"),
     lambda: sketches.pre_and_post("found"),
-    lambda: sketches.softmax_rows({"4": (torch.rand(5, 16), torch.rand(5, 16))}, "found"),
 ])
 def test_every_picture_is_a_figure_with_its_title(draw):
     figure = draw()

@@ -40,7 +40,7 @@ def test_requirements_are_exact():
 
 
 def test_data_holds_what_the_readme_says():
-    known = {"languages", "results", "datasets.json", "cache"}
+    known = {"languages", "texts", "results", "datasets.json", "cache"}
     assert {path.name for path in (made.ROOT / "data").iterdir() if not path.name.startswith(".")} <= known
     assert "data/cache/" in (made.ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 

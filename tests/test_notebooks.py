@@ -42,7 +42,10 @@ def test_a_learner_who_has_installed_nothing_is_told_what_to_run(path, tmp_path)
     first = next(code for code in codes if any(line and not line.startswith("#") for line in code.splitlines()))
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", first]      # sees the standard library only
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+    if not path.name.startswith("00_") and done.stderr.endswith("ModuleNotFoundError: No module named 'shared'\n"):
+        return                              # a lesson may begin with its one import: the first page says what to run
+    assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "make lab" in done.stderr or "pip install -r requirements.txt" in done.stderr
 
 
@@ -104,7 +107,7 @@ VIOLATIONS = {
     "empty alt": (hygiene.pictures, alt(" ")),
     "picture as a result": (hygiene.pictures, output(1, "execute_result", {"image/png": "aA=="}, metadata={"image/png": {"alt": "a"}})),
     "no lab": (hygiene.core_length, source(5, "## Labour")),
-    "too many cells": (hygiene.core_length, more(v4.new_code_cell, "1", 47)),
+    "too many cells": (hygiene.core_length, more(v4.new_code_cell, "1", 57)),
     "too many words": (hygiene.core_length, more(v4.new_markdown_cell, "word " * 2499, 2)),
     "long cells": (hygiene.cell_lengths, more(v4.new_code_cell, "\n".join("12345678901"), 6)),
     "a very long cell": (hygiene.cell_lengths, source(1, "1\n" * 31)),
@@ -120,8 +123,8 @@ VIOLATIONS = {
     "exercise done": (hygiene.exercises_attempted, lambda notebook: notebook.cells[3].outputs[0].update(text="✓ 1.1 a weight: correct\n")),
     "hint": (hygiene.exercises_attempted, source(1, "hint('1.1')")),
     "solution": (hygiene.exercises_attempted, source(1, "x = 1; solution('1.1')")),
-    "too few claims": (hygiene.number_of_claims, source(2, "disclaim(1)\n" + "claim(1)\n" * 7)),
-    "too many claims": (hygiene.number_of_claims, source(2, "claim(1)\n" * 16)),
+    "too few claims": (hygiene.number_of_claims, source(2, "disclaim(1)\n" + "claim(1)\n" * 4)),
+    "too many claims": (hygiene.number_of_claims, source(2, "claim(1)\n" * 13)),
 }
 
 
@@ -145,7 +148,7 @@ def test_every_check_has_a_planted_violation():
 
 def test_limits_themselves_are_allowed(tmp_path):
     def fill(notebook):
-        more(v4.new_code_cell, "1", 46)(notebook)
+        more(v4.new_code_cell, "1", 56)(notebook)
         source(0, "word " * 4999)(notebook)
         source(-2, "last\n\n# Lab\nand more words\n")(notebook)
     assert list(hygiene.core_length(planted(fill, tmp_path))) == []

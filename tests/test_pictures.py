@@ -11,13 +11,15 @@ from fuzzing import public
 from hypothesis import HealthCheck, given, settings, strategies
 from matplotlib.figure import Figure
 
-from shared import alignments, figures, sketches, text_figures, training_figures, writing
+from shared import alignments, figures, languages, sketches, text_figures, training_figures, writing
+from shared.figures import attention_boxes, generation
 
-MODULES = (alignments, figures, sketches, text_figures, training_figures, writing)
-NO_PICTURES = {"array", "new", "set_style", "steps_of", "marked", "with_key"}       # what pictures are made with: tests/test_figures.py
+MODULES = (alignments, attention_boxes, figures, generation, sketches, text_figures, training_figures, writing)
+NO_PICTURES = {"array", "new", "set_style", "steps_of", "marked", "with_key", "smoothed", "kinds_of_words", "Diagram"}      # see tests/test_figures.py
 ODD = [math.nan, math.inf, -math.inf, -1.0, 0.0, 1e-30, 1e30]
 WORDS = ["the", "cat", "slept"]
 STEPS = [[(("a",), -0.1, "open"), (("b",), -2.5, "dropped")], [(("a", "."), -0.3, "ended"), (("a", "b"), -1.5, "open")]]
+STORIES = languages.load("stories")
 MASK = torch.ones(3, 3, dtype=torch.bool).tril()
 PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "alignments.links": lambda n: alignments.links([(["forty", "two"], ["zwei", "und", "vierzig"], [(0, 2), (1, 0)])] * 2),
@@ -28,6 +30,8 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "alignments.tree": lambda n: alignments.tree(STEPS + [[(("a", "b", "c"), float(n(1)), "open")]], most=2),
     "alignments.overlap": lambda n: alignments.overlap(["the", "the", "cat"], WORDS),
     "alignments.kinds": lambda n: alignments.kinds({"trained": {"right": float(n(1)), "wrong": 0.3}, "new": {"wrong": 0.5}}),
+    "figures.attention_boxes.who_purred": lambda n: attention_boxes.who_purred(),
+    "figures.attention_boxes.layer": lambda n: attention_boxes.layer(("scale",)),
     "figures.attention_map": lambda n: figures.attention_map(n(3, 3), WORDS),
     "figures.attention_maps": lambda n: figures.attention_maps({"one": n(3, 3), "two": n(3, 3)}, WORDS, columns=1),
     "figures.matrices": lambda n: figures.matrices([("q", n(2, 2), "query", ["a", "b"], ["c", "d"]), "·", ("row", -n(2), "score")]),
@@ -35,9 +39,16 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "figures.curves": lambda n: figures.curves([1, 2, 4], {"one": n(3), "two": (n(3), n(3), n(3))}, floors={"floor": float(n(1))}, log="x"),
     "figures.dots": lambda n: figures.dots({"a": {"one": n(2), "two": n(1)}}, {"a": {"one": float(n(1))}}, {"floor": 0.1}, bars=True),
     "figures.masks": lambda n: figures.masks({"causal": MASK, "none": n(3, 3) > 0.5}, WORDS),
+    "figures.generation.may_follow": lambda n: generation.may_follow(STORIES, "kim found a big cake .", (2, 4)),
+    "figures.generation.first_stories": lambda n: generation.first_stories({"one": "kim found a big kite . end eve"}, STORIES, "title"),
+    "figures.generation.shifted": lambda n: generation.shifted("kim found a big", n(3).clamp(1e-9, 1).nan_to_num(0.5).tolist()),
+    "figures.generation.descent": lambda n: generation.descent(n(20).tolist(), STORIES),
+    "figures.generation.plateaus": lambda n: generation.plateaus({"names": n(9), "things": n(9), "the rest": n(9)}),
+    "figures.generation.below_the_floor": lambda n: generation.below_the_floor({"one": n(9), "two": n(9), "three": n(5)}, 0.6),
+    "figures.generation.knobs": lambda n: generation.knobs(n(3), {"k = 2": n(3), "p": n(3)}, WORDS, "title"),
+    "figures.generation.pages": lambda n: generation.pages({"one": "ROMEO:\nWhat light\n" * 9, "two": ""}, "title"),
     "sketches.query_among_keys": lambda n: sketches.query_among_keys(n(2), n(3, 2), WORDS, n(3)),
     "sketches.paths": lambda n: sketches.paths(WORDS),
-    "sketches.softmax_rows": lambda n: sketches.softmax_rows({"4": (n(5, 13), n(5, 13)), "64": (n(5, 13), n(5, 13))}),
     "sketches.split_and_merge": lambda n: sketches.split_and_merge(8, 2, WORDS),
     "sketches.clock_hands": lambda n: sketches.clock_hands(n(3, 4)),
     "sketches.encodings": lambda n: sketches.encodings({"one": n(6, 4), "two": n(6, 4)}),
@@ -55,12 +66,10 @@ PICTURES = {                    # n(*shape) gives numbers between 0 and 1
     "training_figures.runs": lambda n: training_figures.runs([1, 2, 3], {"one": n(3), "two": n(2)}, floors={"floor": 0.1}, dashed=("two",)),
     "training_figures.stacked": lambda n: training_figures.stacked({"one": {"read": float(n(1)), "write": 2.0}, "two": {"read": 1.0}}),
     "writing.next_words": lambda n: writing.next_words({"one": n(3), "two": n(3)}, WORDS, model={"one": n(3), "two": n(3)}),
-    "writing.shifted": lambda n: writing.shifted(WORDS),
     "writing.lines": lambda n: writing.lines({"one": WORDS * 9}, columns=40, impossible={"one": [True, False, False] * 9}, shade={"one": n(27)}),
     "writing.cache": lambda n: writing.cache(WORDS, 1, 2),
     "writing.reading": lambda n: writing.reading(WORDS * 9, n(27), n(3), WORDS),
     "writing.exchange": lambda n: writing.exchange({"temperature": {"0.5": (0.5, 1.0), "1": (float(n(1)), 2.0)}, "top-k": {"3": (0.9, 0.5)}}, 1.5),
-    "writing.descent": lambda n: writing.descent([1, 2, 3], {"loss": n(3)}, {"unigram": 0.9, "floor": float(n(1))}),
 }
 
 

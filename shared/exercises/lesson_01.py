@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from ..transformer import causal_mask, scaled_dot_product_attention
-from . import Exercise, Mistake
+from . import Exercise, Mistake, replies_01
 from .draw import drawn, normal, of_trial
 
 
@@ -31,21 +31,12 @@ def _weights_after_the_first(answer, n):
     return (query @ key.T).float().softmax(dim=-1)[1:]
 
 
-def _tell_weight(observed, expected, place):
-    token, found = place[0] + 1, int(observed[place[0]].argmax())
-    if found == token - 1:
-        return (f"every token should give the previous one at least 0.99; token {token} gives it {observed.max(dim=1).values[token - 1]:.2f}. "
-                "Make the gaps between its scores larger")
-    return (f"token {token} attends mostly to token {found}, and should to token {token - 1}. If it is always the last: "
-            "long keys win every dot product")
-
-
 # 1.3 ------------------------------------------------------------------------------------------------------------------
 def rescale(query, key):
     d_k = query.size(-1)
     query = F.normalize(query, dim=-1)          # every row has length 1: the scale of the input is gone
     key = F.normalize(key, dim=-1)
-    return query @ key.transpose(-2, -1) * math.sqrt(d_k)       # random unit vectors: deviation 1/√d_k, times √d_k
+    return query @ key.transpose(-2, -1) * math.sqrt(d_k)       # random unit vectors: standard deviation 1/√d_k
 
 
 def _normalises_the_wrong_axis(query, key):
@@ -59,7 +50,7 @@ def _query_and_key(generator):
 
 
 def _deviation_and_dependence(answer, query, key):
-    """Deviation of the scores; how one changes when its key, all others, or the queries get longer; how far a row is from summing to 1."""
+    """Standard deviation of the scores; how one changes when its key, all others, or the queries get longer; how far a row is from summing to 1."""
     scores, own, others = answer(query.clone(), key.clone()), key.clone(), 10 * key
     own[0], others[0] = 10 * key[0], key[0]
     if scores.shape != (len(query), len(key)):
@@ -69,27 +60,11 @@ def _deviation_and_dependence(answer, query, key):
     return torch.stack([scores.std(), *changes, (scores.sum(dim=-1) - 1).abs().mean().clamp(max=1)])
 
 
-def _tell_deviation(observed, expected, place):
-    measured = f"{observed[place]:.3g}"
-    return (f"with queries of deviation 3 and keys of deviation 0.1 the scores have deviation {measured}, expected 1",
-            f"a key ten times as long changes its own score by {measured} or more, expected 0",
-            f"a score changes by {measured} or more when *other* keys get longer, expected 0",
-            f"queries ten times as long change a score by {measured} or more, expected 0",
-            "each row sums to 1: return the scores, before the softmax")[place[0]]
-
-
 # 1.4 ------------------------------------------------------------------------------------------------------------------
 def window_mask(n, width):
     query = torch.arange(n)[:, None]            # (n, 1)
     key = torch.arange(n)[None, :]              # (1, n)
     return (key <= query) & (key > query - width)
-
-
-def _tell_mask(observed, expected, place):
-    query, key = place
-    when = "in the future" if key > query else "itself" if key == query else f"{query - key} back"
-    does, should = ("may" if mask[place] else "may not" for mask in (observed, expected))
-    return f"your query {query} {does} look at key {key} ({when}); it {should}, in one of the cases tried"
 
 
 def _length_and_width(generator):
@@ -130,7 +105,7 @@ EXERCISES = {
         worked="e to the power of 0, ln 2 and ln 5 is 1, 2 and 5. They sum to 8, so the weights are 1/8, 2/8 and 5/8,\n"
                "and the output is 8/8 + 2·4/8 + 5·16/8 = 1 + 1 + 10 = 12.",
         tolerance=0.01,
-        tell=lambda observed, expected, place: f"{observed:g} is not right, and none of the usual mistakes either. hint(\"1.1\") helps",
+        tell=replies_01.average,
         hints=("The softmax takes the exponential of each score: what is e to the power of ln 5?",
                "The three exponentials are 1, 2 and 5. Divide each by their sum.",
                "The weights are 1/8, 2/8 and 5/8. The output is the average of the values with these weights."),
@@ -142,6 +117,8 @@ EXERCISES = {
             Mistake(96.0, "the exponentials are right, but weights sum to 1: divide them by their sum"),
             Mistake((4 * math.log(2) + 16 * math.log(5)) / math.log(10),
                     "you divided the scores by their sum: softmax takes exponentials first"),
+            Mistake(8.0, "the weights are right, but in reverse order: the largest score belongs to the value 16"),
+            Mistake(96 / 7, "the numerator is right, but the score 0 is missing from the sum: its exponential is 1"),
         )),
     "1.2": Exercise(
         title="attention that finds the previous token",
@@ -149,7 +126,7 @@ EXERCISES = {
         inputs=_length,
         observe=_weights_after_the_first,
         tolerance=0.01,
-        tell=_tell_weight,
+        tell=replies_01.weight,
         hints=("Describe each position by a one-hot vector: torch.eye(n) has one a row. When is the dot product of two of them 1?",
                "Let the query of token t be one-hot number t. Which token's key must be one-hot number t, too?",
                "Token s must answer to number s + 1: shift the columns of torch.eye(n) by one. Then make the scores large."),
@@ -168,7 +145,7 @@ EXERCISES = {
         inputs=_query_and_key,
         observe=_deviation_and_dependence,
         tolerance=0.05,
-        tell=_tell_deviation,
+        tell=replies_01.standard_deviation,
         hints=("Give every query and every key the same length first: F.normalize(x, dim=-1) makes it 1.",
                "The dot product of two random vectors of length 1 in d_k dimensions has standard deviation 1/√d_k.",
                "So multiply by √d_k, where the usual formula divides."),
@@ -183,28 +160,28 @@ EXERCISES = {
             Mistake(lambda query, key: F.normalize(query, dim=-1) @ key.T,
                     "the scores still grow with the keys: normalise both"),
             Mistake(lambda query, key: query @ key.T / (query @ key.T).std(),
-                    "the deviation is 1, but every score now depends on all other queries "
-                                                    "and keys: normalise each vector by itself"),
+                    "the standard deviation is 1, but every score now depends on all other queries and keys: normalise "
+                    "each vector by itself"),
             Mistake(_normalises_the_wrong_axis, "you normalised over the tokens: each *vector* shall have length 1, dim=-1"),
         )),
     "1.4": Exercise(
         title="a causal window",
         reference=window_mask,
         inputs=_length_and_width,
-        tell=_tell_mask,
+        tell=replies_01.mask,
         hints=("Start from the causal mask, torch.ones(n, n, dtype=torch.bool).tril(): which of its entries are too far back?",
                "Write query positions as a column, torch.arange(n)[:, None], key positions as a row, and compare them.",
                "Two conditions, joined by &: key <= query, and key > query - width."),
         mistakes=(
             Mistake(lambda n, width: window_mask(n, width) | window_mask(n, width).T,
                     "position 0 may look at position 1: a window is not yet causal, the future "
-                                           "must stay closed (section 5)"),
+                                           "must stay closed (section 6)"),
             Mistake(lambda n, width: window_mask(n, width + 1),
                     "one key too many: the query itself counts as one of the `width` keys"),
             Mistake(lambda n, width: window_mask(n, width - 1),
                     "one key too few: the query itself and `width − 1` before it make `width` keys"),
             Mistake(lambda n, width: window_mask(n, width).tril(-1),
-                    "a token does not see itself: the first one then sees nothing at all (section 6)"),
+                    "a token does not see itself: the first one then sees nothing at all (section 7)"),
             Mistake(lambda n, width: ~window_mask(n, width),
                     "exactly inverted: in this course, as in F.scaled_dot_product_attention, "
                                       "True means may attend"),
@@ -215,6 +192,7 @@ EXERCISES = {
         title="find two bugs from their symptoms",
         reference=repaired,
         inputs=_query_key_value,
+        tell=replies_01.output,
         hints=("Symptom 1: a loss too good to be true. What can the first token see? Print the mask.",
                "Symptom 2: something depends on the *length* that should depend on the *width*.",
                "tril instead of triu, and √d_k, the size of the last axis, instead of √n."),
@@ -226,22 +204,22 @@ EXERCISES = {
                     "the mask is right now. The scores are still divided by the root of the length"),
             Mistake(_attend(lambda n, d_k: math.sqrt(d_k), torch.triu),
                     "the scale is right now. Token t still sees the future and not the past"),
-            Mistake(_attend(lambda n, d_k: 1, torch.tril), "the mask is right now. The scores are not divided at all: why √d_k is in section 4"),
+            Mistake(_attend(lambda n, d_k: 1, torch.tril), "the mask is right now. The scores are not divided at all: section 5 says why √d_k"),
             Mistake(_attend(lambda n, d_k: math.sqrt(d_k), torch.ones_like),
                     "the scale is right now. Without a mask, token t still sees the future"),
             Mistake(_attend(lambda n, d_k: 1, torch.ones_like),
-                    "both are gone now: the scores need √d_k (section 4), the future a mask (section 5)"),
+                    "both are gone now: the scores need √d_k (section 5), the future a mask (section 6)"),
             Mistake(_attend(lambda n, d_k: d_k, torch.tril), "the mask is right now. Divide by the *root* of the width, √d_k"),
             Mistake(_attend(lambda n, d_k: math.sqrt(d_k), lambda ones: ones.tril(diagonal=1)),
-                    "tril(1) opens one place too many: each token still sees the next one"),
+                    "tril(1) opens one position too many: each token still sees the next one"),
             Mistake(_attend(lambda n, d_k: n, torch.tril), "the mask is right now. Divide by the root of the *width*"),
             Mistake(_attend(lambda n, d_k: 1 / math.sqrt(d_k), torch.tril), "the mask is right now. Divide by √d_k, do not multiply"),
             Mistake(lambda q, k, v: (q @ k.T / math.sqrt(q.size(-1))).tril().softmax(dim=-1) @ v,
-                    "you set forbidden *scores* to 0; a score of 0 is not a weight of 0 (section 5, padding)"),
+                    "you set forbidden *scores* to 0; a score of 0 is not a weight of 0 (section 6, padding)"),
             Mistake(lambda q, k, v: (q @ k.T / math.sqrt(q.size(-1))).masked_fill(~causal_mask(len(q)), -math.inf).softmax(0) @ v,
                     "rows do not sum to 1: the softmax runs over the queries (section 9)"),
             Mistake(_zeroes_after_the_softmax, "you set weights to zero after the softmax: rows sum to less than 1, and the "
-                                               "future still leaks (section 5)"),
+                                               "future still leaks (section 6)"),
             Mistake(_attend(lambda n, d_k: math.sqrt(d_k), lambda ones: ones.tril(diagonal=-1)),
                     "NaN in the first row: a token must see itself, or the first one sees nothing"),
         )),

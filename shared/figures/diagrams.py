@@ -76,6 +76,9 @@ def decoder(words="kim found a big cake"):
     _decoder_block(d)
     d.box(6.95, 6.6, 0.36, 0.24, "", lit=True)                          # what the colour means
     d.text(7.25, 6.6, "what makes it a decoder", size=8.5, align="left")
+    d.figure.alt = ("A decoder as boxes. Words enter below: embedding and positions, a stack of blocks, a norm, and the output, which "
+                    "scores every word. One block is opened: attention with a causal mask, then feed-forward, each added to the "
+                    "residual stream.")
     return d.figure
 
 

@@ -1137,7 +1137,7 @@ def empty_epoch(epoch, done):
 
 
 def loss_of_step(loss, step, drawn, losses):
-    """A loss that is not finite stops the training before it reaches the weights. drawn: [((epoch, batch), …), …]."""
+    """A loss that is not finite stops the training before it reaches weights. drawn: [((epoch, batch), …), …]."""
     if not math.isfinite(loss):
         wrong = [item for item, loss_sum in zip(drawn, losses) if not math.isfinite(loss_sum)]
         raise FloatingPointError(f"the loss is {loss} at step {step}, {_batches(wrong)}")
