@@ -174,13 +174,14 @@ def heads(d_model, num_heads, positions=None):
 
 def multi_head(layer, query, key, value, mask, cache, is_causal):
     """Three tensors (B, length, d_model), a mask of two or four dimensions for the scores, cached keys counted."""
-    for name, x in (("query", query), ("key", key), ("value", value)):
+    itself = key is query and value is query                                # self-attention: one tensor to look at
+    for name, x in (("query", query),) if itself else (("query", query), ("key", key), ("value", value)):
         if not isinstance(x, torch.Tensor) or x.dim() != 3 or x.size(-1) != layer.d_model:
             given = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
             raise ValueError(f"{name} must be a tensor of shape (B, length, {layer.d_model}), got {given}")
         if not x.is_floating_point():
             floating_point(name, x)
-    if key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0):
+    if not itself and (key.shape[:2] != value.shape[:2] or query.size(0) != key.size(0)):
         raise ValueError("query, key and value must have the same batch size, key and value the same length, "
                          f"got {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}")
     if cache is not None and not hasattr(cache, "extend"):
