@@ -16,12 +16,12 @@ from . import fused, refuse
 
 
 def masked_scores(query, key, mask=None):
-    """query @ keyᵀ / √d_k + mask, and which queries may attend to nothing: their scores are
-    left unmasked.
+    """query @ keyᵀ / √d_k + mask, and which queries have nothing to attend to.
+    The scores of those queries are left unmasked.
 
     query (..., T, d_k), key (..., S, d_k), mask as in `scaled_dot_product_attention`.
-    Returns scores (..., T, S) and blocked, which broadcasts to (..., T, 1), or None without
-    a mask.
+    Returns scores (..., T, S) and blocked, which broadcasts to (..., T, 1) and is None
+    without a mask.
     """
     query = query / math.sqrt(query.size(-1))   # before the product: float16 could overflow
     scores = query @ key.transpose(-2, -1)          # (..., T, S)
@@ -40,14 +40,14 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0):
 
     query (..., T, d_k), key (..., S, d_k), value (..., S, d_v): floating point, leading
     dimensions broadcast.
-    mask: broadcasts to (..., T, S); boolean, True = may attend, or floating point, added to
-    the scores.
-    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. Applied
-    if above 0.
-    Returns output (..., T, d_v) and weights (..., T, S), after dropout. A query that may
-    attend to nothing, because its whole row is masked or S = 0, gets zero weights and zero
-    output, and finite gradients.
-    Raises TypeError for a wrong dtype, ValueError for shapes that do not fit or dropout
+    mask: broadcasts to (..., T, S). It is boolean, with True = may attend, or floating
+    point, and then it is added to the scores.
+    dropout: probability of zeroing a weight; the others are divided by 1 - dropout. It is
+    applied if it is above 0.
+    Returns output (..., T, d_v) and weights (..., T, S), after dropout. A query that has
+    nothing to attend to, because its whole row is masked or S = 0, gets zero weights, zero
+    output and finite gradients.
+    Raises TypeError for a wrong dtype, and ValueError for shapes that do not fit or dropout
     outside [0, 1).
     """
     refuse.attention(query, key, value, mask, dropout)
@@ -64,8 +64,8 @@ def causal_mask(T, S=None, device=None):
     """Boolean (T, S), True = may attend: each position sees itself and what came before it.
 
     The T queries are the *last* T of S positions (aligned bottom-right, as with a key–value
-    cache); by default S = T.   Raises TypeError or ValueError unless both are integers with
-    0 ≤ T ≤ S.
+    cache); by default S = T.
+    Raises TypeError or ValueError unless both are integers with 0 ≤ T ≤ S.
     """
     S = T if S is None else S
     refuse.causal_lengths(T, S)
@@ -76,8 +76,8 @@ def padding_mask(input_ids, pad_id=0):
     """Boolean (B, 1, 1, S), True = may attend: every key but the padding, for every head
     and query.
 
-    input_ids: integers, (B, S). Combine it with a causal mask by `&`.
-    Raises TypeError for ids that are not integers, ValueError for another number of
+    input_ids: integers, (B, S). Use `&` to combine the mask with a causal mask.
+    Raises TypeError for ids that are not integers, and ValueError for a wrong number of
     dimensions.
     """
     refuse.padding(input_ids, pad_id)
