@@ -13,6 +13,7 @@ WIDGET = "application/vnd.jupyter.widget"
 MACHINE_PATH = re.compile(r"/home/|/root/|/Users/|/tmp/|/work/|[A-Z]:\\+Users")
 NBVAL_MARK = re.compile(r"^\s*#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", flags=re.MULTILINE)
 LAB = re.compile(r"^#{1,2} Lab\b", flags=re.MULTILINE)
+REFERENCE = re.compile(r"^## \d+ What we built\b", flags=re.MULTILINE)
 
 
 def load(path):
@@ -75,12 +76,14 @@ def pictures(notebook):
 
 
 def core_length(notebook):
-    """The core is what comes before the heading of the lab."""
-    codes, words = 0, 0
+    """The core is what comes before the heading of the lab; what is looked up (What we built, the glossary) is not read in a row."""
+    codes, words, reading = 0, 0, True
     for cell in notebook["cells"]:
-        lab = LAB.search(cell["source"]) if cell["cell_type"] == "markdown" else None
+        text = cell["source"] if cell["cell_type"] == "markdown" else ""
+        lab, reference = LAB.search(text), REFERENCE.search(text)
         codes += cell["cell_type"] == "code"
-        words += len(cell["source"][:lab.start() if lab else None].split()) if cell["cell_type"] == "markdown" else 0
+        words += len(text[:min(found.start() for found in (lab, reference) if found) if lab or reference else None].split()) * reading
+        reading = reading and not reference
         if lab:
             break
     else:
