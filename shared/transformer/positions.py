@@ -231,7 +231,7 @@ class RelativePositionBias(nn.Module):
     def __init__(self, num_heads, num_buckets=32, max_distance=128, bidirectional=True):
         super().__init__()
         refuse.buckets(num_heads, num_buckets, max_distance, bidirectional)
-        self.num_buckets, self.max_distance = num_buckets, max_distance
+        self.num_buckets, self.max_distance = int(num_buckets), int(max_distance)
         self.bidirectional = bidirectional
         self.bias = nn.Embedding(num_buckets, num_heads)
         nn.init.zeros_(self.bias.weight)
@@ -269,8 +269,8 @@ class RelativePositionKeys(nn.Module):
     def __init__(self, d_head, max_distance=16):
         super().__init__()
         refuse.sizes(d_head=d_head, max_distance=max_distance)
-        self.max_distance = max_distance
-        self.keys = nn.Embedding(2 * int(max_distance) + 1, d_head)
+        self.max_distance = int(max_distance)       # a small integer of NumPy overflows
+        self.keys = nn.Embedding(2 * self.max_distance + 1, d_head)
         nn.init.zeros_(self.keys.weight)
 
     def forward(self, query, key, mask=None):
